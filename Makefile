@@ -1,0 +1,58 @@
+# Every target's own comment is its line in `make help`.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help install demo down clean test lint types imports yaml validate check format
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+# Run as ONCE=1 S3_PORT=8433 AIRFLOW_PORT=8180 make demo, or make demo ONCE=1 ...
+export ONCE S3_PORT AIRFLOW_PORT
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## install everything into .venv (with uv, which is fetched if missing); quick when up to date
+
+$(STAMP): uv.lock pyproject.toml .ci/install
+	@bash .ci/install && touch $@
+
+demo: install ## run the whole pipeline here, with a UI; ONCE=1 exits after the summary; S3_PORT, AIRFLOW_PORT choose ports
+	@$(BIN)/python -m strandline.local.demo
+
+down: ## stop what a demo left running
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m strandline.local.demo --down; fi
+
+clean: down ## remove the demo's data (.local, .airflow) and caches; not .venv
+	@rm -rf .airflow .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@if [ -d .local ]; then find .local -mindepth 1 -maxdepth 1 ! -name uv -exec rm -rf {} +; fi
+
+test: install ## run the tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+lint: install ## check style: ruff, and yamllint on the YAML
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/yamllint --strict .
+
+types: install ## check types: mypy, strict
+	$(BIN)/mypy
+
+imports: install ## check the directions of imports
+	$(BIN)/lint-imports
+
+yaml: install ## check the schemas, and the YAML against them
+	$(BIN)/check-jsonschema --check-metaschema schemas/*.json
+	$(BIN)/check-jsonschema --schemafile schemas/stream.schema.json config/streams/*.yaml
+	$(BIN)/check-jsonschema --schemafile schemas/dag.schema.json config/dags/*.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+validate: install ## check config/: one line a file, every problem with its place and a hint
+	@$(BIN)/strandline validate
+
+check: lint types imports yaml validate ## everything that must be green besides the tests
+
+format: install ## put the code into shape: ruff
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .

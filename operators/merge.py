@@ -1,0 +1,22 @@
+"""The operator that makes the served view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from operators.step import StreamOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from strandline.runtime import Runtime
+    from strandline.spec.model import Stream
+
+
+class MergeOperator(StreamOperator):
+    """Brings batch and what landed since together in the unified and analytics tables, each number final or provisional."""
+
+    def step(self, runtime: Runtime, stream: Stream, context: Context) -> dict[str, Any]:
+        from strandline.stages.merge import merge
+
+        return merge(runtime, stream)

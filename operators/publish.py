@@ -1,0 +1,23 @@
+"""The operator that publishes dashboards and alerts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from operators.notify import Notify
+from operators.step import StreamOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from strandline.runtime import Runtime
+    from strandline.spec.model import Stream
+
+
+class PublishOperator(StreamOperator):
+    """Writes dashboards, evaluates alerts (each episode notified once) and moves the pointer readers follow."""
+
+    def step(self, runtime: Runtime, stream: Stream, context: Context) -> dict[str, Any]:
+        from strandline.publish.publish import publish
+
+        return publish(runtime, stream, Notify(context, self.log))

@@ -1,0 +1,1 @@
+"""Strandline: a Lambda-architecture pipeline on Airflow and S3 that is declared in YAML."""

@@ -1,0 +1,121 @@
+"""Rows of a result as text: timestamps in UTC as ISO 8601, decimals in full, bytes as the text they most likely are."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.markup import escape
+from rich.table import Table
+
+from strandline.cli.console import grid
+
+_LONGEST_CELL = 200
+
+
+def as_grid(rows: pa.Table) -> Table:
+    """The rows as a table for people: numbers to the right, NULL dim, very long texts cut."""
+    table = grid()
+    for field in rows.schema:
+        is_number = _is_number(field.type)
+        table.add_column(escape(field.name), justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
+    for values in _values(rows):
+        table.add_row(*("[dim]NULL[/dim]" if value is None else escape(_cut(text(value))) for value in values))
+    return table
+
+
+def plain_lines(rows: pa.Table) -> Iterator[str]:
+    """The table for people as plain lines, for a file."""
+    from rich.console import Console
+
+    console = Console(width=10_000, no_color=True)
+    with console.capture() as captured:
+        console.print(as_grid(rows))
+    yield from (line.rstrip() for line in captured.get().splitlines())
+
+
+def csv_lines(rows: pa.Table) -> Iterator[str]:
+    """RFC 4180 lines with a header; NULL is an empty cell, an empty text is `""`."""
+    yield ",".join(_csv_cell(name) for name in rows.schema.names)
+    for values in _values(rows):
+        yield ",".join("" if value is None else _csv_cell(text(value)) for value in values)
+
+
+def json_lines(rows: pa.Table) -> Iterator[str]:
+    """A JSON array, an object a line; decimals are numbers with all their digits, what is no number in JSON is null."""
+    names = [json.dumps(name, ensure_ascii=False) for name in rows.schema.names]
+    yield "["
+    before = ""
+    for values in _values(rows):
+        if before:
+            yield f"{before},"
+        before = "{" + ", ".join(f"{name}: {_json(value)}" for name, value in zip(names, values, strict=True)) + "}"
+    if before:
+        yield before
+    yield "]"
+
+
+def write_parquet(rows: pa.Table, target: IO[bytes]) -> None:
+    """The rows as one Parquet file; timestamps are marked as UTC."""
+    zoned = [f.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(f.type) else f for f in rows.schema]
+    pq.write_table(rows.cast(pa.schema(zoned)), target, compression="zstd", write_page_checksum=True)
+
+
+def text(value: Any) -> str:
+    """One value as a cell."""
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        return f"{moment.isoformat(timespec='auto')}Z"
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, (list, tuple, dict)):
+        return _json(value)
+    return value if isinstance(value, str) else value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _values(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
+    for batch in rows.to_batches(max_chunksize=8_192):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _json(value: Any) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "null"
+    if isinstance(value, (bool, int, float, str)):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, Mapping):
+        return (
+            "{" + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {_json(item)}" for key, item in value.items()) + "}"
+        )
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_json(item) for item in value) + "]"
+    return json.dumps(text(value), ensure_ascii=False)
+
+
+def _csv_cell(cell: str) -> str:
+    if not cell or any(sign in cell for sign in ',"\r\n'):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
+
+
+def _cut(cell: str) -> str:
+    return cell if len(cell) <= _LONGEST_CELL else f"{cell[: _LONGEST_CELL - 1]}…"
+
+
+_NUMBERS: tuple[Callable[[pa.DataType], bool], ...] = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+
+
+def _is_number(type_: pa.DataType) -> bool:
+    return any(check(type_) for check in _NUMBERS)

@@ -1,0 +1,159 @@
+"""`strandline validate`: is the configuration right, and if not, where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from strandline.cli.console import output
+from strandline.cli.failures import fail
+from strandline.cli.options import DEFAULT_CONFIG, Config, unknown_stream
+from strandline.errors import Problem, StrandlineError
+
+if TYPE_CHECKING:
+    from strandline.layers import Layer
+    from strandline.spec.model import Stream
+
+
+class Format(StrEnum):
+    """How problems are printed."""
+
+    text = "text"
+    github = "github"
+    json = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file that was looked at: what it declares, or how many problems it has."""
+
+    path: Path
+    says: str
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        """Nothing but notes."""
+        return all(problem.level != "error" for problem in self.problems)
+
+
+def validate(
+    streams: Annotated[list[str] | None, typer.Argument(metavar="STREAM", help="Only these streams.")] = None,
+    config: Config = DEFAULT_CONFIG,
+    format: Annotated[Format, typer.Option("--format", help="github: annotations in a pull request.")] = Format.text,  # noqa: A002
+    bind: Annotated[bool, typer.Option("--bind", help="Also bind the compiled plan in the engine, on empty tables.")] = False,
+) -> None:
+    """Check every stream and DAG file: one line a file, every problem with its place, source line and a hint.
+
+    [bold]Examples[/bold]
+
+      strandline validate
+      strandline validate api_logs social_media
+      strandline validate --bind --format github      in CI
+      strandline validate --config ../other/config
+    """
+    good, files = _files(config, streams or [])
+    problems = tuple(problem for file in files for problem in file.problems)
+    if format is Format.json:
+        _print_json(files, problems)
+    else:
+        _print(files, problems, format)
+    unbound = _bind(good.values()) if bind else 0
+    if unbound or not all(file.is_good for file in files):
+        raise typer.Exit(2)
+
+
+def _files(config: Path, names: Sequence[str]) -> tuple[dict[str, Stream], list[File]]:
+    """The good streams, and every file looked at in name order, streams first."""
+    from strandline.layers import check_layers
+    from strandline.spec.load import check_streams
+
+    good, problems = check_streams(config)
+    paths = {stream.path: stream for stream in good.values()}
+    found = dict.fromkeys([*_listed(config / "streams"), *(problem.path for problem in problems)])
+    if names:
+        for name in names:
+            if name not in good and name not in {path.stem for path in found}:
+                raise unknown_stream(config, name, [path.stem for path in found])
+        found = {path: None for path in found if path.stem in names}
+        good = {name: stream for name, stream in good.items() if name in names}
+    files = [_file(path, problems, _stream_says(paths[path]) if path in paths else "") for path in found]
+    if not names and (config / "dags").is_dir():
+        layers, of_layers = check_layers(config)
+        says = {layer.path: _layer_says(layer, len(good)) for layer in layers}
+        layer_paths = dict.fromkeys([*_listed(config / "dags"), *(problem.path for problem in of_layers)])
+        files += [_file(path, of_layers, says.get(path, "")) for path in layer_paths]
+    return good, files
+
+
+def _listed(folder: Path) -> list[Path]:
+    from strandline.spec.load import stream_files
+
+    return stream_files(folder) if folder.is_dir() else []
+
+
+def _file(path: Path, problems: Iterable[Problem], says: str) -> File:
+    own = tuple(problem for problem in problems if problem.path == path)
+    errors = sum(problem.level == "error" for problem in own)
+    return File(path, _many(errors, "problem") if errors else says, own)
+
+
+def _stream_says(stream: Stream) -> str:
+    rules = len(stream.rules) + len(stream.budgets)
+    parts = [_many(len(stream.fields), "field"), _many(rules, "rule"), _many(len(stream.gold), "gold table")]
+    return f"{stream.name} {stream.version}: {', '.join(parts)}, {_many(len(stream.alerts), 'alert')}"
+
+
+def _layer_says(layer: Layer, streams: int) -> str:
+    dags = sum(streams if "for_each" in body else 1 for body in layer.dags.values())
+    return f"{_many(dags, 'DAG')}: {', '.join(layer.dags)}"
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _print(files: Sequence[File], problems: Sequence[Problem], format_: Format) -> None:
+    from strandline.spec.report import format_problems
+
+    console = output()
+    width = max((len(str(file.path)) for file in files), default=0)
+    for file in files:
+        mark = "[green]ok [/green]" if file.is_good else "[bold red]bad[/bold red]"
+        console.print(f"{mark} {escape(str(file.path)):<{width}}  {escape(file.says)}", soft_wrap=True)
+    if problems:
+        if format_ is Format.text:
+            typer.echo()
+        typer.echo(format_problems(problems, color=console.is_terminal, format=format_.value))
+
+
+def _print_json(files: Sequence[File], problems: Sequence[Problem]) -> None:
+    from strandline.spec.report import format_problems
+
+    told: Mapping[str, object] = {
+        "ok": all(file.is_good for file in files),
+        "files": [{"path": str(file.path), "ok": file.is_good, "says": file.says} for file in files],
+        "problems": json.loads(format_problems(problems, format="json")),
+    }
+    typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+
+
+def _bind(streams: Iterable[Stream]) -> int:
+    """How many streams the engine does not take, each told."""
+    from strandline.bind import bind
+
+    refused = 0
+    for stream in streams:
+        try:
+            bind(stream)
+        except StrandlineError as error:
+            refused += 1
+            fail(str(error))
+    return refused

@@ -1,0 +1,86 @@
+"""Plain objects of the lake: put, get, list, open and delete on S3 or in a local folder, behind one port.
+
+Every call retries what is transient (throttling, 5xx, resets, a body that breaks off) and raises `TransientError` when that
+does not help, `StorageError` for what a retry cannot mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+from urllib.parse import urlsplit
+
+from strandline.errors import StorageError, UsageError
+
+
+class ObjectMissing(StorageError):
+    """There is no object of that key."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Credentials:
+    """How to reach an S3 endpoint; the secrets never show in `repr`. `endpoint_url` None means AWS itself."""
+
+    access_key_id: str | None = field(default=None, repr=False)
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    region: str = "us-east-1"
+    endpoint_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One entry of a listing; `size` in bytes."""
+
+    key: str
+    size: int
+    etag: str
+
+
+class Objects(Protocol):
+    """Objects below one root; keys are relative to it and use `/`."""
+
+    url: str
+
+    def put(
+        self, key: str, data: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "application/octet-stream"
+    ) -> bool:
+        """True when written whole; False when `if_absent` and the key was there already."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """The whole object; raises `ObjectMissing`."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object of that key."""
+        ...
+
+    def list(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
+        """The objects whose key starts with `prefix`, in byte order of their keys, after `start_after`."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """A stream over the object in bounded memory, continued where it broke off on a transient error."""
+        ...
+
+    def delete(self, keys: Iterable[str]) -> int:
+        """How many keys were asked to go; a key that is not there is no error."""
+        ...
+
+
+def open_objects(url: str, credentials: S3Credentials | None = None) -> Objects:
+    """The objects below `url`: `s3://bucket[/prefix]` or a local folder. Raises `UsageError` for any other scheme."""
+    parts = urlsplit(url)
+    if parts.scheme in ("s3", "s3a"):
+        from strandline.lake.s3 import S3Objects
+
+        if not parts.netloc:
+            raise UsageError(f"an S3 URL names a bucket: s3://bucket[/prefix] (saw {url})")
+        return S3Objects(parts.netloc, parts.path.strip("/"), credentials)
+    if parts.scheme in ("", "file"):
+        from strandline.lake.local import LocalObjects
+
+        return LocalObjects(parts.path or url)
+    raise UsageError(f"a lake or location is s3://bucket[/prefix] or a local folder (saw {url})")

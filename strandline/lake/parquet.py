@@ -1,0 +1,185 @@
+"""Parquet files of a table: written whole through the objects port, with page checksums and the statistics that readers
+prune by.
+
+Files are named `<partition>/<ordinal>-<random>.parquet`. The ordinal is the number of the commit that adds them, so which
+partitions changed since a position is read from the log alone.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from strandline.lake.objects import Objects
+
+ROW_GROUP_ROWS = 64_000
+FILE_BYTES = 64 << 20
+_LONGEST_STATISTIC = 256
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A Parquet file that stands in the lake but that no commit names yet; `statistics` is Delta's JSON."""
+
+    path: str
+    size: int
+    rows: int
+    partition: date | None
+    modified_ms: int
+    statistics: str
+
+
+class PartitionedWriter:
+    """Writes record batches into files of one table, one open file a partition; `close` returns what was written.
+
+    Rows should come clustered by partition: a change of partition closes nothing, but each open partition holds a buffer of
+    at most `FILE_BYTES`. `statistics` names the columns whose smallest and greatest value go into the log.
+    """
+
+    def __init__(
+        self, objects: Objects, table: str, schema: pa.Schema, ordinal: int, partition_by: str | None, statistics: Sequence[str]
+    ) -> None:
+        self._objects, self._table, self._ordinal = objects, table, ordinal
+        self._partition_by = partition_by
+        self._statistics = tuple(statistics)
+        self._schema = pa.schema([f for f in schema if f.name != partition_by])
+        self._open: dict[date | None, _OpenFile] = {}
+        self._written: list[WrittenFile] = []
+
+    def write(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """Add rows; columns are taken by name and cast safely to the table's schema."""
+        table = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
+        if not self._partition_by:
+            self._append(None, table)
+            return
+        values = pc.unique(table[self._partition_by].combine_chunks()).to_pylist()
+        for value in values:
+            rows = (
+                table if len(values) == 1 else table.filter(pc.equal(table[self._partition_by], pa.scalar(value, pa.date32())))
+            )
+            self._append(value, rows)
+
+    def write_all(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """Add every batch."""
+        for batch in batches:
+            if batch.num_rows:
+                self.write(batch)
+
+    def end_row_group(self) -> None:
+        """Close the current row group of every open file, so that what follows can be read (or skipped) apart."""
+        for file in self._open.values():
+            file.flush()
+
+    def widen(self, column: str, values: Iterable[Any]) -> None:
+        """Let the statistics of `column` also span `values` (what the rows stand for, without holding it), for files still
+        open.
+        """
+        for file in self._open.values():
+            file.wider.setdefault(column, []).extend(values)
+
+    def touch(self, partition: date | None) -> None:
+        """Make sure that `partition` gets a file, if only an empty one: the mark that it was rewritten."""
+        if partition not in self._open and all(w.partition != partition for w in self._written):
+            self._open[partition] = _OpenFile(self._schema)
+
+    def close(self) -> list[WrittenFile]:
+        """Put what is still open and return every file of this writer."""
+        for partition in list(self._open):
+            self._finish(partition)
+        return self._written
+
+    def _append(self, partition: date | None, rows: pa.Table) -> None:
+        file = self._open.setdefault(partition, _OpenFile(self._schema))
+        file.append(rows.select(self._schema.names).cast(self._schema))
+        if file.size >= FILE_BYTES:
+            self._finish(partition)
+
+    def _finish(self, partition: date | None) -> None:
+        file = self._open.pop(partition)
+        data, metadata = file.close()
+        folder = f"{self._partition_by}={partition.isoformat()}/" if partition else ""
+        path = f"{folder}{self._ordinal:012d}-{uuid.uuid4().hex[:12]}.parquet"
+        self._objects.put(f"{self._table}/{path}", data)
+        statistics = _statistics(metadata, self._statistics, file.wider)
+        self._written.append(WrittenFile(path, len(data), metadata.num_rows, partition, int(time.time() * 1000), statistics))
+
+
+class _OpenFile:
+    """One Parquet file in memory, compressed as it grows."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._sink = io.BytesIO()
+        self._metadata: list[pq.FileMetaData] = []
+        self._writer = pq.ParquetWriter(
+            self._sink, schema, compression="zstd", compression_level=1, write_page_checksum=True, store_schema=False
+        )
+        self._rows: list[pa.Table] = []
+        self._pending = 0
+        self.wider: dict[str, list[Any]] = {}
+
+    @property
+    def size(self) -> int:
+        return self._sink.tell()
+
+    def append(self, rows: pa.Table) -> None:
+        self._rows.append(rows)
+        self._pending += rows.num_rows
+        if self._pending >= ROW_GROUP_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._rows:
+            self._writer.write_table(pa.concat_tables(self._rows), row_group_size=max(self._pending, 1))
+            self._rows, self._pending = [], 0
+
+    def close(self) -> tuple[bytes, pq.FileMetaData]:
+        self.flush()
+        self._writer.close()
+        data = self._sink.getvalue()
+        return data, pq.read_metadata(io.BytesIO(data))
+
+
+def _statistics(metadata: pq.FileMetaData, wanted: Sequence[str], wider: Mapping[str, Sequence[Any]]) -> str:
+    """Delta's statistics JSON of a file for the wanted columns that have them."""
+    names = metadata.schema.to_arrow_schema().names
+    smallest, greatest, nulls = {}, {}, {}
+    for name in wanted:
+        if name not in names:
+            continue
+        index = names.index(name)
+        found = [metadata.row_group(g).column(index).statistics for g in range(metadata.num_row_groups)]
+        if not all(s is not None and s.has_null_count for s in found):
+            continue
+        nulls[name] = sum(s.null_count for s in found)
+        bounds = [(s.min, s.max) for s in found if s.has_min_max] + [(value, value) for value in wider.get(name, ())]
+        if bounds and all(s.has_min_max or s.null_count == s.num_values + s.null_count for s in found):
+            low, high = _plain(min(b[0] for b in bounds)), _plain(max(b[1] for b in bounds))
+            if low is not None and high is not None:
+                smallest[name], greatest[name] = low, high
+    return json.dumps({"numRecords": metadata.num_rows, "minValues": smallest, "maxValues": greatest, "nullCount": nulls})
+
+
+def _plain(value: Any) -> str | int | float | None:
+    """A statistic as Delta writes it; None where it may not be written (too long, not a number)."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST_STATISTIC else None
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    return value if isinstance(value, int) else None

@@ -1,0 +1,296 @@
+"""Delta tables, and the one protocol by which anything is ever committed to them.
+
+A commit is a compare-and-swap of one table version: open the table, let the caller decide from that very snapshot what to
+add and remove, and commit through the same handle without letting the library rebase it. Whoever loses the race decides
+again from the new snapshot. A position (what the table has consumed of another one) is an application transaction in the
+same commit, so it can never run ahead of the data or fall behind it. After any error the table is opened anew and asked,
+because a lost reply may have landed.
+
+Source: Delta Lake transaction protocol, "Transaction Identifiers".
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+from deltalake import DeltaTable
+from deltalake import Schema as DeltaSchema
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, CommitProperties, RemoveAction, Transaction
+
+from strandline.errors import StorageError, TransientError
+from strandline.lake.parquet import PartitionedWriter, WrittenFile
+
+if TYPE_CHECKING:
+    from strandline.lake.lake import Lake
+
+ORDINAL = "ordinal"
+_ATTEMPTS = 12
+_CONFIGURATION = {"delta.checkpointInterval": "20", "delta.logRetentionDuration": "interval 7 days"}
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One live file of a snapshot: `size` in bytes, `ordinal` of the commit that wrote it, bounds of the columns with
+    statistics.
+    """
+
+    path: str
+    size: int
+    rows: int
+    partition: date | None
+    ordinal: int
+    minimum: Mapping[str, Any]
+    maximum: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a decision wants committed: files to add and to remove, and the positions reached by that (application → version).
+
+    `rearranged` says that the rows stay the same (compaction), so that change readers may skip it.
+    """
+
+    add: Sequence[WrittenFile] = ()
+    remove: Sequence[DataFile] = ()
+    positions: Mapping[str, int] = field(default_factory=dict)
+    note: Mapping[str, Any] = field(default_factory=dict)
+    rearranged: bool = False
+
+
+class Snapshot:
+    """One version of a table; nothing of it ever changes."""
+
+    def __init__(self, table: Table, delta: DeltaTable) -> None:
+        self._table, self._delta = table, delta
+        self.version: int = delta.version()
+        self.schema: pa.Schema = pa.schema(delta.schema().to_arrow())
+        self.partition_by: str | None = next(iter(delta.metadata().partition_columns), None)
+
+    def position(self, application: str) -> int:
+        """How far the table has consumed `application`; 0 when it never did."""
+        return self._delta.transaction_version(application) or 0
+
+    @property
+    def ordinal(self) -> int:
+        """The number of the last commit that changed rows; the next one is one more."""
+        return self.position(ORDINAL)
+
+    @cached_property
+    def files(self) -> tuple[DataFile, ...]:
+        """The live files, oldest commit first."""
+        actions = pa.table(self._delta.get_add_actions(flatten=True)).to_pylist()
+        return tuple(sorted((self._data_file(action) for action in actions), key=lambda f: (f.ordinal, f.path)))
+
+    def _data_file(self, action: Mapping[str, Any]) -> DataFile:
+        bounds: dict[str, dict[str, Any]] = {"min": {}, "max": {}}
+        for name, value in action.items():
+            kind, _, column = name.partition(".")
+            if kind in bounds and value is not None:
+                bounds[kind][column] = value
+        path = action["path"]
+        ordinal = int(path.rpartition("/")[2].partition("-")[0])
+        partition = action.get(f"partition.{self.partition_by}")
+        return DataFile(
+            path, action["size_bytes"], action["num_records"] or 0, partition, ordinal, bounds["min"], bounds["max"]
+        )
+
+    def files_since(self, ordinal: int) -> tuple[DataFile, ...]:
+        """The live files written by commits after `ordinal`."""
+        return tuple(f for f in self.files if f.ordinal > ordinal)
+
+    def files_of(self, partitions: Collection[date]) -> tuple[DataFile, ...]:
+        """The live files of some partitions."""
+        wanted = set(partitions)
+        return tuple(f for f in self.files if f.partition in wanted)
+
+    @property
+    def rows(self) -> int:
+        """How many rows the snapshot holds, from the log."""
+        return sum(f.rows for f in self.files)
+
+    def dataset(
+        self, partitions: Collection[date] | None = None, files: Iterable[DataFile] | None = None
+    ) -> pads.FileSystemDataset:
+        """The rows as an Arrow dataset (all of them, of some partitions, or of some files); page checksums are verified on
+        reading.
+        """
+        chosen = list(self.files if files is None else files)
+        if partitions is not None:
+            wanted = set(partitions)
+            chosen = [f for f in chosen if f.partition in wanted]
+        options = pads.ParquetFragmentScanOptions(page_checksum_verification=True, pre_buffer=True)
+        format_ = pads.ParquetFileFormat(default_fragment_scan_options=options)
+        filesystem = self._table.filesystem
+        fragments = []
+        for file in chosen:
+            where = None
+            if self.partition_by:
+                where = pads.field(self.partition_by) == pa.scalar(file.partition, pa.date32())
+            path = f"{self._table.root}/{file.path}"
+            fragments.append(format_.make_fragment(path, filesystem, partition_expression=where, file_size=file.size))
+        return pads.FileSystemDataset(fragments, self.schema, format_, filesystem)
+
+    def arrow(
+        self,
+        columns: Sequence[str] | None = None,
+        where: pads.Expression | None = None,
+        partitions: Collection[date] | None = None,
+        files: Iterable[DataFile] | None = None,
+    ) -> pa.Table:
+        """Rows in memory; for small tables and pruned reads."""
+        return self.dataset(partitions, files).to_table(columns=list(columns) if columns else None, filter=where)
+
+
+class Table:
+    """One Delta table of a lake, by its path relative to the root."""
+
+    def __init__(self, lake: Lake, path: str) -> None:
+        self._lake = lake
+        self.path = path
+        self.url = f"{lake.url}/{path}"
+
+    @property
+    def filesystem(self) -> Any:
+        """The Arrow filesystem that holds the table's files."""
+        return self._lake.filesystem
+
+    @property
+    def root(self) -> str:
+        """Where the table stands in `filesystem`."""
+        return f"{self._lake.root}/{self.path}"
+
+    def snapshot(self, version: int | None = None) -> Snapshot | None:
+        """The newest version, or the given one; None when there is no table (yet)."""
+        try:
+            return Snapshot(self, DeltaTable(self.url, version=version, storage_options=self._lake.storage_options))
+        except TableNotFoundError:
+            return None
+        except DeltaError as error:
+            if _is_unborn(error):
+                return None
+            raise _classified(error, f"open {self.path}") from error
+        except OSError as error:
+            raise TransientError(f"open {self.path}: {error}") from error
+
+    def writer(self, snapshot: Snapshot, schema: pa.Schema, statistics: Sequence[str] = ()) -> PartitionedWriter:
+        """A writer of files for the commit that would follow `snapshot`."""
+        return PartitionedWriter(self._lake.objects, self.path, schema, snapshot.ordinal + 1, snapshot.partition_by, statistics)
+
+    def commit(
+        self, schema: pa.Schema, decide: Callable[[Snapshot], Commit | None], partition_by: str | None = None
+    ) -> bool:
+        """Whether this call committed what `decide` chose from the newest snapshot; False when it chose nothing.
+
+        `decide` runs again after every lost race or unclear answer, so it must look at the snapshot's positions itself and
+        return None once its work is there. Creates the table on first use and adds columns that `schema` has and the table
+        lacks. Raises `TransientError` when the races go on too long.
+        """
+        last: Exception | None = None
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                time.sleep(random.uniform(0, min(0.05 * 2**attempt, 3)))
+            try:
+                snapshot = self.snapshot()
+                if snapshot is None:
+                    self._create(schema, partition_by)
+                    snapshot = self.snapshot()
+                    if snapshot is None:
+                        continue
+                if missing := [f for f in schema if f.name not in snapshot.schema.names]:
+                    self._add_columns(snapshot, missing)
+                    continue
+                chosen = decide(snapshot)
+                if chosen is None:
+                    return False
+                self._swap(snapshot, chosen)
+                return True
+            except (CommitFailedError, TransientError) as error:
+                last = error
+            except (DeltaError, OSError) as error:
+                classified = _classified(error, f"commit to {self.path}")
+                if not isinstance(classified, TransientError):
+                    raise classified from error
+                last = error
+        raise TransientError(f"commit to {self.path}: gave up after {_ATTEMPTS} tries: {last}") from last
+
+    def vacuum(self, keep_hours: int = 168) -> int:
+        """How many files went: those that no version of the last `keep_hours` hours names (left by lost races and rewrites)."""
+        snapshot = self.snapshot()
+        if snapshot is None:
+            return 0
+        try:
+            return len(snapshot._delta.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False))
+        except (DeltaError, OSError) as error:
+            raise _classified(error, f"vacuum {self.path}") from error
+
+    def _create(self, schema: pa.Schema, partition_by: str | None) -> None:
+        DeltaTable.create(
+            self.url,
+            schema=schema,
+            partition_by=[partition_by] if partition_by else None,
+            mode="ignore",
+            configuration=_CONFIGURATION,
+            storage_options=self._lake.storage_options,
+        )
+
+    def _add_columns(self, snapshot: Snapshot, missing: Sequence[pa.Field]) -> None:
+        fields = DeltaSchema.from_arrow(pa.schema([f.with_nullable(True) for f in missing])).fields
+        snapshot._delta.alter.add_columns(fields, commit_properties=CommitProperties(max_commit_retries=0))
+
+    def _swap(self, snapshot: Snapshot, chosen: Commit) -> None:
+        now = int(time.time() * 1000)
+        changes = not chosen.rearranged
+        actions: list[AddAction | RemoveAction] = [
+            AddAction(
+                w.path, w.size, _partition_values(snapshot.partition_by, w.partition), w.modified_ms, changes, w.statistics
+            )
+            for w in chosen.add
+        ]
+        actions += [
+            RemoveAction(
+                f.path, changes, now, partition_values=_partition_values(snapshot.partition_by, f.partition), size=f.size
+            )
+            for f in chosen.remove
+        ]
+        positions = {**chosen.positions, ORDINAL: snapshot.ordinal + (1 if changes else 0)}
+        snapshot._delta.create_write_transaction(
+            actions,
+            "append",
+            snapshot.schema,
+            partition_by=[snapshot.partition_by] if snapshot.partition_by else None,
+            commit_properties=CommitProperties(
+                custom_metadata={key: str(value) for key, value in chosen.note.items()},
+                max_commit_retries=0,
+                app_transactions=[Transaction(name, version) for name, version in positions.items()],
+            ),
+        )
+
+
+def _partition_values(column: str | None, value: date | None) -> dict[str, str | None]:
+    return {column: value.isoformat() if value else None} if column else {}
+
+
+def _is_unborn(error: DeltaError) -> bool:
+    """Whether a kill during the first create left only an empty log behind."""
+    text = str(error).lower()
+    return "not a delta table" in text or "no files in log segment" in text or "no snapshot" in text
+
+
+def _classified(error: DeltaError | OSError, doing: str) -> StorageError | TransientError:
+    """Refused or damaged is final; everything else the network may have done."""
+    text = str(error)
+    if any(
+        sign in text
+        for sign in ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403 Forbidden", "NoSuchBucket")
+    ):
+        return StorageError(f"{doing}: {text}")
+    return TransientError(f"{doing}: {text}")

@@ -1,0 +1,118 @@
+"""`make demo`: the whole pipeline on this machine, run once through and then left running until Ctrl-C."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+from strandline.errors import ConfigError, StrandlineError, UsageError
+from strandline.local import prerequisites, processes
+from strandline.local.narration import Narrator
+from strandline.local.tour import Settings, Tour
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def run(settings: Settings, narrator: Narrator) -> int:
+    """The exit code: 0 done or stopped on request, 1 a run failed, 2 usage or configuration.
+
+    Whatever the end, and however often it is asked for, every child has been stopped on return.
+    """
+    pid_file = settings.local / "demo.pid"
+    settings.local.mkdir(exist_ok=True)
+    other = processes.recall(pid_file)
+    if other is not None and other.pid != os.getpid():
+        narrator.fail(f"a demo runs here already (pid {other.pid}). Use that one, or stop it with `make down`.")
+        return 2
+    processes.remember(processes.Handle.of(os.getpid()), pid_file)
+    _listen()
+    stack = ExitStack()
+    try:
+        return _guided(Tour(settings, narrator, stack), narrator)
+    finally:
+        _be_deaf()
+        stack.close()
+        processes.forget(pid_file)
+
+
+def down(settings: Settings, narrator: Narrator) -> None:
+    """Stop a demo of this folder, wherever it was started, and whatever a killed one left running."""
+    handle = processes.recall(settings.local / "demo.pid")
+    if handle is not None:
+        with narrator.step(f"Stop the demo (pid {handle.pid})"):
+            os.kill(handle.pid, signal.SIGTERM)
+            deadline = time.monotonic() + 60
+            while handle.alive() and time.monotonic() < deadline:
+                time.sleep(0.2)
+    left = (("Airflow", settings.root / ".airflow" / "standalone.pid"), ("SeaweedFS", settings.local / "seaweedfs.pid"))
+    for name, pid_file in left:
+        orphan = processes.recall(pid_file)
+        if orphan is not None:
+            with narrator.step(f"Stop {name} (pid {orphan.pid})"):
+                processes.stop(orphan, grace=15.0)
+        processes.forget(pid_file)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m strandline.local.demo [--down]` in the repository's root; the exit code as `run` has it."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    narrator = Narrator()
+    try:
+        settings = Settings.read(Path.cwd(), os.environ)
+        if given not in ([], ["--down"]):
+            raise UsageError(f"the only argument is --down (saw {' '.join(given)})")
+        if given:
+            down(settings, narrator)
+            return 0
+        return run(settings, narrator)
+    except UsageError as error:
+        narrator.fail(str(error))
+        return 2
+
+
+def _guided(tour: Tour, narrator: Narrator) -> int:
+    try:
+        tour.run()
+        return 0
+    except KeyboardInterrupt:
+        narrator.say("Stopping Airflow and the S3 server; what was written stays in .local and .airflow.")
+        return 130 if tour.settings.once else 0
+    except (UsageError, ConfigError) as error:
+        narrator.fail(str(error))
+        return 2
+    except StrandlineError as error:
+        narrator.fail(str(error))
+        return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        narrator.fail(prerequisites.disk_full(tour.settings.root))
+        return 1
+
+
+def _listen() -> None:
+    for number in _SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN or number == signal.SIGINT:  # nohup stays nohup
+            signal.signal(number, _interrupt)
+
+
+def _be_deaf() -> None:
+    # While children are being stopped, a second Ctrl-C must not cut that short and leave some behind.
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _be_deaf()
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,230 @@
+"""The steps of `make demo`: start the servers, land a day of history, run every DAG once, say what was produced."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from strandline.errors import ConfigError, DataError, UsageError
+from strandline.local import credentials, history, prerequisites, processes, summary
+from strandline.local.airflow import USER, Airflow
+from strandline.local.airflow_api import AirflowApi, DagRun
+from strandline.local.narration import Narrator
+from strandline.local.seaweed import Seaweed
+
+if TYPE_CHECKING:
+    from strandline.spec.model import Stream
+
+BUCKET = "strandline"
+LAKE = f"s3://{BUCKET}"
+HISTORY = timedelta(hours=26)
+"""More than a day, so that the nightly batch has a full evening behind it and speed a morning before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the caller may choose, by environment variable: `ONCE=1`, `S3_PORT`, `AIRFLOW_PORT`; empty means not set."""
+
+    root: Path
+    once: bool = False
+    s3_port: int | None = None
+    airflow_port: int | None = None
+
+    @classmethod
+    def read(cls, root: Path, environment: Mapping[str, str]) -> Settings:
+        """The settings; raises `UsageError` for a port that is no number."""
+        once = environment.get("ONCE", "").strip().lower() in {"1", "true", "yes"}
+        return cls(root, once, _port(environment, "S3_PORT"), _port(environment, "AIRFLOW_PORT"))
+
+    @property
+    def local(self) -> Path:
+        """Where everything but Airflow's home is kept."""
+        return self.root / ".local"
+
+    @property
+    def config(self) -> Path:
+        """The streams and DAGs."""
+        return self.root / "config"
+
+
+class Tour:
+    """One demo; the servers it starts are stopped when the `ExitStack` it was given closes."""
+
+    def __init__(self, settings: Settings, narrator: Narrator, stack: ExitStack) -> None:
+        self.settings = settings
+        self.narrator = narrator
+        self._stack = stack
+        self._streams: dict[str, Stream] = {}
+
+    def run(self) -> None:
+        """Everything from the checks to the summary, and then, unless `once`, waiting for Ctrl-C."""
+        self._check()
+        server = self._start_s3()
+        was_there = self._bucket_exists(server)
+        if was_there:
+            self._land_missed()
+        airflow = self._start_airflow(server)
+        with airflow.api() as api:
+            ids = self._wait_for_dags(api)
+            self._run_dags(api, "Bootstrap the bucket", [i for i in ids if i.startswith("1-")])
+            if not was_there:
+                self._land_missed()
+            self._run_dags(api, "Ingest", [i for i in ids if i.startswith("2-")])
+            self._run_dags(api, "Batch: bronze, silver, gold", [i for i in ids if i.startswith("3-")])
+            self._run_dags(api, "Serving: merge, publish", [i for i in ids if i.startswith("4-")])
+        self._summarise(airflow)
+        if not self.settings.once:
+            self._stay_up(server, airflow)
+
+    def _check(self) -> None:
+        from strandline.spec.load import check_streams
+
+        with self.narrator.step("Check this machine and the configuration") as step:
+            found = prerequisites.check(self.settings.root)
+            self._streams, problems = check_streams(self.settings.config)
+            errors = [problem for problem in problems if problem.level == "error"]
+            if not self._streams:
+                raise ConfigError(errors) if errors else UsageError(f"no stream is declared in {self.settings.config}/streams")
+            step.result = f"{found}, {len(self._streams)} streams"
+        if errors:
+            told = "\n".join(str(error) for error in errors)
+            self.narrator.warn(f"These streams are left out, and Airflow shows why as an import error:\n{told}")
+
+    def _start_s3(self) -> Seaweed:
+        with self.narrator.step("Start the S3 server (SeaweedFS)") as step:
+            server = Seaweed(self.settings.local, self.settings.s3_port)
+            server.stop()  # what a killed demo left running
+            self._stack.callback(server.stop)
+            server.start()
+            step.result = server.endpoint_url
+        secrets = server.credentials
+        own = server.environment | {"STRANDLINE_LAKE": LAKE, "STRANDLINE_KEY": secrets.protection_key}
+        os.environ.update(own)
+        lines = "".join(f"export {name}={value}\n" for name, value in own.items())
+        credentials.write_private(self.settings.local / "env", lines)
+        return server
+
+    def _bucket_exists(self, server: Seaweed) -> bool:
+        return BUCKET in {bucket["Name"] for bucket in server.client().list_buckets()["Buckets"]}
+
+    def _start_airflow(self, server: Seaweed) -> Airflow:
+        with self.narrator.step("Start Airflow (takes about half a minute)") as step:
+            airflow = Airflow(
+                self.settings.root,
+                lake=LAKE,
+                s3_endpoint=server.endpoint_url,
+                secrets=server.credentials,
+                port=self.settings.airflow_port,
+            )
+            self._stack.callback(airflow.stop)
+            airflow.start(waiting=lambda missing: step.update(f"waiting for {missing}"))
+            step.result = airflow.url
+        return airflow
+
+    def _wait_for_dags(self, api: AirflowApi) -> list[str]:
+        from strandline.render import check
+
+        wanted = sorted(check(self.settings.config).dags)
+        with self.narrator.step("Wait for the DAGs") as step:
+            api.wait_for_dags(wanted)
+            step.result = f"{len(wanted)} DAGs"
+        return wanted
+
+    def _land_missed(self) -> None:
+        now = datetime.now(UTC)
+        with self.narrator.step("Land the intervals missed so far") as step:
+            step.update("looking at what has landed")
+            missed = history.missed(LAKE, self._streams, now, HISTORY)
+            if not any(missed.values()):
+                step.result = "none"
+                return
+            landed = history.land(
+                self.settings.config, LAKE, missed, lambda done, total: step.bar(done, total, "micro-batches")
+            )
+            first = min(intervals[0].start for intervals in missed.values() if intervals)
+            step.result = f"{landed.lines:,} lines in {landed.intervals:,} micro-batches since {first:%Y-%m-%d %H:%M} UTC"
+
+    def _run_dags(self, api: AirflowApi, title: str, ids: Sequence[str]) -> None:
+        with self.narrator.step(f"{title} ({len(ids)} DAG{'s' * (len(ids) > 1)})") as step:
+            step.update("unpausing")
+            runs = [start_run(api, dag_id) for dag_id in ids]
+            for number, run in enumerate(runs, 1):
+                prefix = f"{number} of {len(runs)}, " if len(runs) > 1 else ""
+                api.wait(run, progress=lambda states, prefix=prefix: step.update(prefix + task_counts(states)))  # type: ignore[misc]
+            kinds = sorted({run.kind for run in runs})
+            step.result = f"{len(runs)} succeeded ({', '.join(kinds)})"
+
+    def _summarise(self, airflow: Airflow) -> None:
+        from strandline.lake.lake import Lake
+
+        lake = Lake.open(LAKE)
+        streams = list(self._streams.values())
+        console = self.narrator.console
+        with self.narrator.step("Read what was produced"):
+            measured = {stream.name: summary.sizes(lake, stream) for stream in streams}
+            accounts = summary.accounts(lake, streams)
+            alerts = summary.alerts_table(lake, streams)
+            page = summary.export_dashboards(lake, self.settings.local / "dashboards")
+        for table in (summary.layout_table(measured), summary.ledger_table(accounts), alerts):
+            console.print()
+            console.print(table)
+        console.print()
+        console.print(f"Dashboards  {page}", soft_wrap=True, highlight=False)
+        if not self.settings.once:
+            console.print(f"Airflow     {airflow.url}   user {USER}, password {airflow.secrets.admin_password}", soft_wrap=True)
+        console.print(
+            f"The lake    {LAKE}   . {self.settings.local / 'env'}  makes `strandline query` reach it", soft_wrap=True
+        )
+        unbalanced = [name for name, account in accounts.items() if not account.balances]
+        if unbalanced:
+            raise DataError(f"the ledger does not balance for {', '.join(unbalanced)}")
+
+    def _stay_up(self, server: Seaweed, airflow: Airflow) -> None:
+        self.narrator.console.print("\nThe schedules are live. Ctrl-C stops everything; `make demo` goes on from here.\n")
+        while True:
+            time.sleep(1.0)
+            for name, part in (("SeaweedFS", server), ("Airflow", airflow)):
+                if not part.is_running():
+                    raise processes.ProcessError(f"{name} ended by itself. The end of {part.log}:\n{processes.tail(part.log)}")
+
+
+def start_run(api: AirflowApi, dag_id: str, patience: float = 20.0) -> DagRun:
+    """A run of the DAG that is not over yet: the one that unpausing creates, else one started by hand.
+
+    A DAG without a schedule, or one that was live already, is started by hand at once.
+    """
+    before = {run.run_id for run in api.runs(dag_id)}
+    was_paused = api.dags()[dag_id]
+    api.set_paused(dag_id, False)
+    deadline = time.monotonic() + (patience if was_paused and not dag_id.startswith("1-") else 0.0)
+    while True:
+        newest = next(iter(api.runs(dag_id, limit=1)), None)
+        if newest is not None and (newest.run_id not in before or not newest.is_final):
+            return newest
+        if time.monotonic() >= deadline:
+            return api.trigger(dag_id)
+        time.sleep(0.5)
+
+
+def task_counts(states: Mapping[str, str]) -> str:
+    """`3 of 15 tasks done, 2 running` and, while one waits for its next try, which."""
+    done = sum(state in {"success", "skipped"} for state in states.values())
+    running = sum(state == "running" for state in states.values())
+    waiting = sorted(task for task, state in states.items() if state == "up_for_retry")
+    text = f"{done} of {len(states)} tasks done, {running} running"
+    return f"{text}, waiting to retry {', '.join(waiting)}" if waiting else text
+
+
+def _port(environment: Mapping[str, str], name: str) -> int | None:
+    text = environment.get(name, "").strip()
+    if not text:
+        return None
+    if not text.isdecimal() or not 1024 <= int(text) <= 55_000:
+        raise UsageError(f"{name} is a port number from 1024 to 55000 (saw {text!r}); gRPC uses that number plus 10000")
+    return int(text)

@@ -1,0 +1,174 @@
+"""The pipeline without Airflow: the same steps in this process, stream by stream (side by side: see `strandline.workers`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from strandline.errors import ConfigError, StrandlineError, UsageError
+from strandline.intervals import Interval, floor, intervals_between
+
+if TYPE_CHECKING:
+    from strandline.runtime import Progress, Runtime
+    from strandline.spec.model import Stream
+
+Step = Literal["ingest", "batch", "merge", "publish"]
+STEPS: tuple[Step, ...] = ("ingest", "batch", "merge", "publish")
+Counts = Mapping[str, int | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to run: steps in their order, over landing intervals in `[start, end)` (UTC).
+
+    Without `start`, ingest takes the last complete interval before `end` and catches up what was missed since the last landed
+    one. `end` is never after `now`: an interval lands when it is over.
+    """
+
+    steps: tuple[Step, ...]
+    end: datetime
+    start: datetime | None = None
+
+    @classmethod
+    def of(cls, steps: Sequence[Step], now: datetime, start: datetime | None = None, end: datetime | None = None) -> Order:
+        """The order; raises `UsageError` for a range that is empty or lies in the future."""
+        if end is not None and end > now:
+            raise UsageError(f"--to {end:%Y-%m-%dT%H:%MZ} lies in the future; an interval lands when it is over")
+        if start is not None and start >= (end or now):
+            raise UsageError(f"--from {start:%Y-%m-%dT%H:%MZ} is not before --to {end or now:%Y-%m-%dT%H:%MZ}")
+        return cls(tuple(steps), end or now, start)
+
+    def until(self, stream: Stream) -> datetime:
+        """The end of the last complete interval: where batch draws the line."""
+        return floor(self.end, stream.interval)
+
+    def intervals(self, stream: Stream) -> list[Interval]:
+        """Every interval that lies wholly in the range; without `start`, the last complete one."""
+        end = self.until(stream)
+        return list(intervals_between(self.start or end - stream.interval, end, stream.interval))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to run, as what travels between processes: credentials and keys come from each process' environment."""
+
+    config: Path
+    lake: str
+    memory_limit: str = "1GB"
+    threads: int = 2
+
+    def open(self, progress: Progress) -> Runtime:
+        """The runtime; raises `UsageError` for a lake that cannot be one."""
+        from strandline.lake.lake import Lake
+        from strandline.runtime import Runtime
+
+        return Runtime(Lake.open(self.lake), progress=progress, memory_limit=self.memory_limit, threads=self.threads)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One step of one stream: what it counted, and how long it took."""
+
+    step: Step
+    counts: Counts
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a stream fared: the steps that were done; `error` says why the next one was not, `code` is the exit code of that."""
+
+    stream: str
+    done: tuple[Done, ...] = ()
+    error: str = ""
+    code: int = 0
+    failed: Step | None = field(default=None)
+
+
+class Listener(Protocol):
+    """Told as a run goes on; called often, so it must be quick."""
+
+    def progress(self, stream: str, what: str, done: int, total: int | None) -> None:
+        """`done` of `total` (None: unknown) units of `what`."""
+
+    def notice(self, stream: str, text: str) -> None:
+        """One line for people, such as an alert."""
+
+    def finished(self, stream: str, done: Done) -> None:
+        """A step is done."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """The stream is through, or failed."""
+
+
+def run_stream(place: Place, stream: Stream, order: Order, listener: Listener) -> Outcome:
+    """The steps of one stream up to the first that fails; an error of ours is in the outcome, not raised."""
+
+    def progress(what: str, done: int, total: int | None) -> None:
+        listener.progress(stream.name, what.replace(f" {stream.name}", ""), done, total)
+
+    outcome = Outcome(stream.name)
+    step = order.steps[0]
+    try:
+        runtime = place.open(progress)
+        for step in order.steps:
+            started = time.monotonic()
+            listener.progress(stream.name, step, 0, None)
+            counts = run_step(runtime, stream, step, order, lambda text: listener.notice(stream.name, text))
+            done = Done(step, counts, round(time.monotonic() - started, 3))
+            outcome = replace(outcome, done=(*outcome.done, done))
+            listener.finished(stream.name, done)
+    except StrandlineError as error:
+        code = 2 if isinstance(error, (UsageError, ConfigError)) else 1
+        outcome = replace(outcome, error=str(error), code=code, failed=step)
+    listener.ended(outcome)
+    return outcome
+
+
+def run_step(runtime: Runtime, stream: Stream, step: Step, order: Order, notice: Callable[[str], None]) -> Counts:
+    """What one step of one stream counted; running it again changes nothing. Raises what the step raises."""
+    if step == "ingest":
+        return _ingest(runtime, stream, order)
+    if step == "batch":
+        return _batch(runtime, stream, order)
+    if step == "merge":
+        from strandline.stages.merge import merge
+
+        return merge(runtime, stream)
+    from strandline.publish.publish import publish
+
+    return publish(runtime, stream, lambda notification: notice(notification.text))
+
+
+def _ingest(runtime: Runtime, stream: Stream, order: Order) -> Counts:
+    from strandline.stages.land import ingest, ingest_intervals
+
+    intervals = order.intervals(stream)
+    if order.start is not None:
+        if not intervals:
+            raise UsageError(
+                f"{stream.name}: no landing interval of {stream.interval} lies between {order.start:%Y-%m-%dT%H:%MZ} "
+                f"and {order.end:%Y-%m-%dT%H:%MZ}"
+            )
+        return ingest_intervals(runtime, stream, intervals)
+    total = {"intervals": 0, "lines": 0, "unparsed": 0}
+    while True:  # a long outage is caught up in several runs
+        landed = ingest(runtime, stream, intervals[-1])
+        if not landed["intervals"]:
+            return total
+        total = {name: total[name] + landed[name] for name in total}
+
+
+def _batch(runtime: Runtime, stream: Stream, order: Order) -> Counts:
+    from strandline.stages.bronze import bronze
+    from strandline.stages.gold import gold
+    from strandline.stages.silver import silver
+
+    taken: dict[str, Any] = bronze(runtime, stream, order.until(stream))
+    judged = silver(runtime, stream)
+    rows: dict[str, int] = gold(runtime, stream)
+    return {"intervals": taken["intervals"], **judged, "gold_rows": sum(rows.values()), "watermark": taken["watermark"]}

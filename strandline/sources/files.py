@@ -1,0 +1,100 @@
+"""Source `files`: the objects of a local folder or an S3 prefix, each landed exactly once, in name order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from strandline.errors import SourceError
+from strandline.intervals import Interval
+from strandline.sources.compressed import Limits, plain_chunks
+from strandline.sources.records import csv_records, lines
+from strandline.sources.source import Headers, OpenObjects, Position, RawLine, SourceBatch
+from strandline.spec.model import FilesSource, Stream
+
+if TYPE_CHECKING:
+    from strandline.lake.objects import Objects
+
+
+def open_reader(stream: Stream, objects: OpenObjects, http_headers: Headers) -> FilesReader:
+    """The reader of a stream whose source is `files`."""
+    source = stream.source
+    if not isinstance(source, FilesSource):
+        raise SourceError(f"stream {stream.name}: its source is {source.type}, not files")
+    return FilesReader(stream, source, objects)
+
+
+class FilesReader:
+    """Takes up to `max_files` objects a landing interval that no earlier one took; names are relative to the location.
+
+    Names with a part that begins with `_` or `.` are left alone, and so are those that `pattern` (fnmatch, over the whole name
+    or its last part) does not match. An object counts by its name: it must be whole when it appears, and what a later object of
+    the same name holds is never read. NDJSON is split at line feeds only; a CSV header is no line but goes with each of its
+    lines.
+    """
+
+    def __init__(self, stream: Stream, source: FilesSource, objects: OpenObjects, limits: Limits | None = None) -> None:
+        self._stream = stream
+        self._source = source
+        self._objects = objects
+        self._limits = limits or Limits()
+
+    def read(self, interval: Interval, position: Position) -> SourceBatch:
+        """The lines of the next objects, read as they are asked for.
+
+        Raises SourceError naming the object for one that cannot be read to its end: then nothing of the interval must be
+        landed.
+        """
+        objects = self._objects(self._source.location, self._source.connection)
+        if "://" not in objects.url and not Path(objects.url).is_dir():
+            raise SourceError(f"stream {self._stream.name}: there is no folder {objects.url}")
+        names = self._new(objects, position)
+        return SourceBatch(self._lines(objects, names), partial(_position, names, position))
+
+    def _new(self, objects: Objects, position: Position) -> list[str]:
+        names: list[str] = []
+        for info in objects.list():
+            if len(names) >= self._source.max_files:
+                break
+            if self._wanted(info.key) and not position.is_landed(info.key):
+                names.append(info.key)
+        return names
+
+    def _wanted(self, name: str) -> bool:
+        parts = name.split("/")
+        if not parts[-1] or any(part.startswith(("_", ".")) for part in parts):
+            return False
+        return fnmatchcase(name, self._source.pattern) or fnmatchcase(parts[-1], self._source.pattern)
+
+    def _lines(self, objects: Objects, names: list[str]) -> Iterator[RawLine]:
+        for name in names:
+            with objects.open(name) as file:
+                physical = lines(plain_chunks(file, name, self._limits), name)
+                if self._source.format == "csv":
+                    yield from self._csv(physical, name)
+                else:
+                    for number, raw in enumerate(physical, start=1):
+                        yield RawLine(raw, name, number, None)
+
+    def _csv(self, physical: Iterator[bytes], name: str) -> Iterator[RawLine]:
+        header: str | None = None
+        for number, record in csv_records(physical, self._source.delimiter):
+            if header is not None:
+                yield RawLine(record, name, number, header)
+            elif record.strip():
+                header = record.decode("utf-8", "replace")
+                self._refuse_headless(header, name)
+
+    def _refuse_headless(self, header: str, name: str) -> None:
+        """A first record that names no declared column is most likely data, and a header is stored in clear."""
+        cells = {cell.strip('\ufeff\r "') for cell in header.split(self._source.delimiter)}
+        if self._stream.protected and not cells & {declared.source_name for declared in self._stream.fields}:
+            raise SourceError(f"{name}: its first record names no declared column; a CSV object begins with a header")
+
+
+def _position(names: list[str], before: Position) -> dict[str, Any]:
+    last = max([*names, str(before.cursor.get("last", ""))])
+    return {"cursor": {"last": last} if last else {}, "objects": names}

@@ -1,0 +1,268 @@
+"""A YAML file as plain values with the place of everything in it; what is wrong with it is a `Problem`, never an exception.
+
+Only plain data is read: tags, anchors, aliases, merge keys, duplicate keys, several documents and keys that are not text are
+refused, and depth and size are bounded, so that no file can run code, hide a value or blow up in memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from strandline.errors import Problem
+from strandline.spec.positions import Path, Place, Positions, ScalarText
+from strandline.spec.scalars import NumberRefusedError, resolve
+from strandline.spec.syntax_errors import explain
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 30
+
+_START = Place(1, 1)
+_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CORE_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file read: `value` is None when nothing usable was in it (then there are `problems`); `lines` are the source lines."""
+
+    path: FilePath
+    value: Any
+    positions: Positions
+    problems: tuple[Problem, ...]
+    lines: tuple[str, ...] = ()
+
+
+def read_document(path: FilePath) -> Document:
+    """The YAML file at `path`; never raises for what is in it, nor when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        return _refused(path, "SL100", f"cannot be read: {error.strerror or type(error).__name__}")
+    if len(data) > MAX_BYTES:
+        return _refused(path, "SL109", f"is too large (saw {max(size, len(data)):,} bytes, allowed {MAX_BYTES:,})")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        place = Place(before.count(b"\n") + 1, len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1)
+        message = f"is not UTF-8 (saw the byte 0x{data[error.start]:02X})"
+        return _refused(path, "SL101", message, place, "save the file as UTF-8")
+    return parse_document(text, path)
+
+
+def parse_document(text: str, path: FilePath) -> Document:
+    """The YAML `text`, as `read_document` gives it; `path` is only named in the problems."""
+    lines = tuple(text.splitlines())
+    reader = _Reader(path, lines)
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            reader.take(event)
+    except yaml.YAMLError as error:
+        place, code, message, hint = explain(error, text, lines)
+        reader.report(place, code, message, hint)
+        return Document(path, None, Positions(), tuple(reader.problems), lines)
+    except _TooDeepError as too_deep:
+        reader.report(too_deep.place, "SL108", f"is nested too deeply (allowed {MAX_DEPTH} levels)")
+        return Document(path, None, Positions(), tuple(reader.problems), lines)
+    if not reader.documents:
+        reader.report(Place(1, 1), "SL112", "the file is empty", "start from an example: strandline new")
+    return Document(path, reader.root, Positions(reader.keys, reader.values, reader.texts), tuple(reader.problems), lines)
+
+
+def _refused(path: FilePath, code: str, message: str, place: Place = _START, hint: str = "") -> Document:
+    return Document(path, None, Positions(), (Problem(path, place.line, place.column, code, "", message, hint),))
+
+
+class _TooDeepError(Exception):
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A mapping or list being read; `key` is the mapping key whose value comes next, `skip` whether that value is dropped."""
+
+    path: Path
+    value: dict[str, Any] | list[Any]
+    key: str | None = None
+    skip: bool = False
+    waiting_for_key: bool = True
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Builds the value from parser events, with one frame per open mapping or list."""
+
+    path: FilePath
+    lines: tuple[str, ...]
+    problems: list[Problem] = field(default_factory=list)
+    keys: dict[Path, Place] = field(default_factory=dict)
+    values: dict[Path, Place] = field(default_factory=dict)
+    texts: dict[Path, ScalarText] = field(default_factory=dict)
+    documents: int = 0
+    root: Any = None
+    stack: list[_Frame] = field(default_factory=list)
+
+    def report(self, place: Place, code: str, message: str, hint: str = "", path: Path = ()) -> None:
+        self.problems.append(Problem(self.path, place.line, place.column, code, dotted(path), message, hint))
+
+    def take(self, event: Any) -> None:
+        if isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents == 2:
+                self.report(_place(event), "SL111", "holds several documents (allowed one)", "one file, one stream: split it")
+        elif isinstance(event, yaml.NodeEvent) and self.documents < 2:
+            self._refuse_references(event)
+            if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+                self._open(event)
+            elif isinstance(event, yaml.ScalarEvent):
+                self._scalar(event)
+            else:
+                self._put(None, _place(event))
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)) and self.documents < 2:
+            self._close()
+
+    def _refuse_references(self, event: Any) -> None:
+        if event.anchor is not None:
+            what = f"alias *{event.anchor}" if isinstance(event, yaml.AliasEvent) else f"anchor &{event.anchor}"
+            self.report(
+                _place(event),
+                "SL106",
+                f"anchors and aliases are not allowed (saw the {what})",
+                "write the value out, or quote the text",
+            )
+        tag = getattr(event, "tag", None)
+        if tag is not None and tag != "!" and tag not in _CORE_TAGS:
+            self.report(
+                _place(event), "SL107", f"tags are not allowed (saw {_shorten(tag)})", "quote a text that starts with !"
+            )
+
+    def _open(self, event: Any) -> None:
+        place = _place(event)
+        if len(self.stack) >= MAX_DEPTH:
+            raise _TooDeepError(place)
+        value: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
+        parent = self.stack[-1] if self.stack else None
+        if parent and isinstance(parent.value, dict) and parent.waiting_for_key:
+            self.report(
+                place, "SL110", "a key must be a text (saw a mapping or list)", "put texts that start with { or [ in quotes"
+            )
+            parent.key, parent.skip, parent.waiting_for_key = None, True, False
+            self.stack.append(_Frame((*parent.path, "?"), value, key="?"))
+            return
+        path = self._put(value, place)
+        self.stack.append(_Frame(path, value))
+
+    def _close(self) -> None:
+        frame = self.stack.pop()
+        if frame.key == "?" and frame.path[-1:] == ("?",) and self.stack:
+            return
+
+    def _scalar(self, event: Any) -> None:
+        frame = self.stack[-1] if self.stack else None
+        place = _place(event)
+        if frame and isinstance(frame.value, dict) and frame.waiting_for_key:
+            self._key(frame, event, place)
+            return
+        value = self._resolve(event, place)
+        path = self._put(value, place)
+        if isinstance(value, str) and path in self.values:
+            spanned = self.lines[event.start_mark.line : event.end_mark.line + 1]
+            if event.style in ("|", ">") and event.end_mark.column == 0:
+                spanned = self.lines[event.start_mark.line : event.end_mark.line]
+            self.texts[path] = ScalarText(place, event.style or "", value, spanned)
+
+    def _key(self, frame: _Frame, event: Any, place: Place) -> None:
+        assert isinstance(frame.value, dict)
+        key, frame.skip, frame.waiting_for_key = event.value, True, False
+        path = (*frame.path, key)
+        if _is_plain(event) and key == "<<":
+            self.report(place, "SL106", "merge keys (<<) are not allowed", "write the keys out")
+        elif _is_plain(event) and not isinstance(self._resolve(event, place), str):
+            self.report(
+                place,
+                "SL110",
+                f"a key must be a text (saw {key or 'nothing'})",
+                f"quote it: '{key}'" if key else "",
+                frame.path,
+            )
+        elif key in frame.value:
+            first = self.keys[path]
+            self.report(
+                place,
+                "SL105",
+                f"the key '{_shorten(key)}' is there twice (first at line {first.line})",
+                "keep one of the two",
+                path,
+            )
+        else:
+            frame.key, frame.skip = key, False
+            self.keys[path] = place
+
+    def _resolve(self, event: Any, place: Place) -> Any:
+        if not _is_plain(event) or event.tag == "tag:yaml.org,2002:str":
+            return event.value
+        try:
+            return resolve(event.value)
+        except NumberRefusedError:
+            hint = "leave the limit out when there is none" if len(event.value) < 6 else "put it in quotes when it is a text"
+            self.report(place, "SL113", f"is not a usable number (saw {_shorten(event.value)})", hint)
+            return 0
+
+    def _put(self, value: Any, place: Place) -> Path:
+        """Hangs `value` where it belongs and returns its path; a dropped value gets a path that leads nowhere."""
+        if not self.stack:
+            self.root = value
+            self.values[()] = place
+            return ()
+        frame = self.stack[-1]
+        if isinstance(frame.value, list):
+            path: Path = (*frame.path, len(frame.value))
+            frame.value.append(value)
+        else:
+            frame.waiting_for_key = True
+            if frame.skip or frame.key is None:
+                return (*frame.path, "?")
+            path = (*frame.path, frame.key)
+            frame.value[frame.key] = value
+        self.values[path] = place
+        return path
+
+
+def _is_plain(event: Any) -> bool:
+    return event.style in (None, "")
+
+
+def _place(event: Any) -> Place:
+    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def _shorten(text: str, most: int = 40) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def dotted(path: Path) -> str:
+    """A path as people write it: `gold.api_hourly.grain`, `schema.fields[3].type`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else (f".{step}" if text else _shorten(str(step)))
+    return text
+
+
+def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every value with its path, parents first, in document order."""
+    yield path, value
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from walk(child, (*path, key))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from walk(child, (*path, index))

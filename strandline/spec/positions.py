@@ -1,0 +1,93 @@
+"""Where things stand in a YAML text: every key, value and list item, and a character inside a text value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+Path = tuple[str | int, ...]
+
+
+class Place(NamedTuple):
+    """A place in a text file; both numbers are 1-based and count characters."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarText:
+    """A text value as written: where it starts, its style (`` plain, `'`, `"`, `|`, `>`) and the source lines it spans."""
+
+    start: Place
+    style: str
+    value: str
+    lines: tuple[str, ...]
+
+    def place(self, offset: int) -> Place:
+        """The place of character `offset` (0-based) of the value; exact on one line, the line for block scalars."""
+        if self.style == "|":
+            before = self.value[:offset].count("\n")
+            return Place(self.start.line + 1 + before, self._indent(1 + before))
+        if self.style == ">" or len(self.lines) != 1:
+            return self._folded_place(offset) if len(self.lines) > 1 else self.start
+        return Place(self.start.line, self.start.column + self._width(offset))
+
+    def _width(self, offset: int) -> int:
+        """How many source characters stand before character `offset` of a value written on one line."""
+        if self.style == "'":
+            return 1 + offset + self.value[:offset].count("'")
+        if self.style != '"':
+            return offset
+        source, at = self.lines[0], self.start.column
+        for _ in range(offset):
+            at += _escape_width(source, at)
+        return at - (self.start.column - 1)
+
+    def _folded_place(self, offset: int) -> Place:
+        """The line of the word at `offset` of a value folded over several lines: words are counted, as folding keeps them."""
+        words = len(self.value[: offset + 1].split())
+        for number, line in enumerate(self.lines):
+            text = line[self.start.column - 1 :] if number == 0 else line
+            words -= 0 if number == 0 and self.style == ">" else len(text.split())
+            if words <= 0 and not (number == 0 and self.style == ">"):
+                return Place(self.start.line + number, self._indent(number) if number else self.start.column)
+        return self.start
+
+    def _indent(self, number: int) -> int:
+        if number >= len(self.lines):
+            return 1
+        line = self.lines[number]
+        return len(line) - len(line.lstrip(" ")) + 1
+
+
+def _escape_width(source: str, at: int) -> int:
+    if at >= len(source) or source[at] != "\\":
+        return 1
+    return {"x": 4, "u": 6, "U": 10}.get(source[at + 1 : at + 2], 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Places by path (`("schema", "fields", 0, "name")`); what is not there takes the place of the nearest thing around it."""
+
+    keys: Mapping[Path, Place] = field(default_factory=dict)
+    values: Mapping[Path, Place] = field(default_factory=dict)
+    texts: Mapping[Path, ScalarText] = field(default_factory=dict)
+
+    def key(self, path: Path) -> Place:
+        """The place of the key (for a list item: of the item) at `path`."""
+        for length in range(len(path), 0, -1):
+            found = self.keys.get(path[:length]) or self.values.get(path[:length])
+            if found:
+                return found
+        return Place(1, 1)
+
+    def value(self, path: Path, offset: int | None = None) -> Place:
+        """The place of the value at `path`, or of the character `offset` (0-based) inside its text."""
+        if path not in self.values:
+            return self.key(path)
+        if offset is not None and path in self.texts:
+            return self.texts[path].place(offset)
+        return self.values[path]

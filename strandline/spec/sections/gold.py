@@ -1,0 +1,200 @@
+"""`gold`: the tables, their dimensions and metrics, and the type of each metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from strandline.spec.draft import NUMERIC, RESERVED, Columns, Draft, Table
+from strandline.spec.expressions import TypedExpression, names_in
+from strandline.spec.model import GoldTable, Metric, MetricKind
+from strandline.spec.positions import Path
+from strandline.spec.wording import did_you_mean, listed
+
+KINDS: tuple[MetricKind, ...] = (
+    "count", "sum", "min", "max", "avg", "count_distinct", "quantile", "first", "last", "ratio", "expression",
+)  # fmt: skip
+_OVER_METRICS = ("ratio", "expression")
+_TAKES: Mapping[str, tuple[str, ...]] = {
+    "sum": NUMERIC,
+    "avg": NUMERIC,
+    "quantile": NUMERIC,
+    "min": (*NUMERIC, "string", "timestamp", "date"),
+    "max": (*NUMERIC, "string", "timestamp", "date"),
+    "count_distinct": (*NUMERIC, "string", "timestamp", "date", "boolean"),
+    "first": (*NUMERIC, "string", "timestamp", "date", "boolean"),
+    "last": (*NUMERIC, "string", "timestamp", "date", "boolean"),
+}
+_TAKEN = ("rows", "silver", "quarantine")
+
+
+def silver_columns(draft: Draft) -> Columns:
+    """The columns of a silver row that an expression may use: declared, derived, and `event_date`."""
+    columns = draft.columns.copy()
+    columns.add("event_date", "date")
+    return columns
+
+
+def read_gold(draft: Draft) -> tuple[GoldTable, ...]:
+    """The well-formed tables in order; all names, broken ones too (as None), become tables of the draft."""
+    tables: list[GoldTable] = []
+    columns = silver_columns(draft)
+    for name, path, value in draft.named("gold"):
+        draft.tables[name] = None
+        if name in _TAKEN:
+            draft.report(
+                "SL312", path, f"is a name Strandline uses itself (saw {name})", "give the table another name", key=True
+            )
+        if not isinstance(value, dict):
+            continue
+        before = len(draft.problems)
+        where = value.get("where")
+        if isinstance(where, str) and draft.is_clean((*path, "where")):
+            draft.condition((*path, "where"), where, columns)
+        dimensions = _dimensions(draft, path)
+        metrics = _Metrics(draft, path, columns, dimensions)
+        found = metrics.read()
+        draft.tables[name] = _known(draft, name, dimensions, metrics.known)
+        if len(draft.problems) == before and draft.is_clean(path):
+            tables.append(GoldTable(name, value["grain"], dimensions, found, where, value.get("description", "")))
+    return tuple(tables)
+
+
+def _known(draft: Draft, name: str, dimensions: tuple[str, ...], metrics: Columns) -> Table:
+    columns = Columns()
+    columns.add("window_start", "timestamp")
+    for dimension in dimensions:
+        columns.add(dimension, draft.columns.types.get(dimension, "unknown"), draft.columns.scales.get(dimension))
+    for metric, kind in metrics.types.items():
+        columns.add(metric, kind, metrics.scales.get(metric))
+    return Table(name, dimensions, metrics, columns)
+
+
+def _dimensions(draft: Draft, path: Path) -> tuple[str, ...]:
+    found: list[str] = []
+    for where, name in draft.items(*path, "dimensions"):
+        if not isinstance(name, str) or not draft.is_clean(where):
+            continue
+        if name in RESERVED:
+            draft.report(
+                "SL306", where, f"is not a dimension: the grain says which window a row is for (saw {name})", "grain: day"
+            )
+        elif not draft.known("SL306", where, name, list(draft.columns.types), "a field or derived column"):
+            found.append(name)
+        else:
+            if draft.columns.types[name] == "json":
+                draft.report("SL306", where, f"a json field cannot be a dimension (saw {name})")
+            elif name in draft.columns.dropped:
+                draft.report(
+                    "SL409", where, f"is dropped before the first write: it is always NULL (saw {name})", "protect: hash"
+                )
+            found.append(name)
+    return tuple(found)
+
+
+class _Metrics:
+    """The metrics of one table, read in order; each metric read becomes a name later ones can use."""
+
+    def __init__(self, draft: Draft, path: Path, columns: Columns, dimensions: tuple[str, ...]) -> None:
+        self.draft = draft
+        self.path = (*path, "metrics")
+        self.columns = columns
+        self.dimensions = dimensions
+        self.entries = draft.named(*self.path)
+        self.known = Columns()
+        self.later: set[str] = set()
+
+    def read(self) -> tuple[Metric, ...]:
+        found: dict[str, Metric] = {}
+        over_rows = [entry for entry in self.entries if _kind_of(entry[2]) not in _OVER_METRICS]
+        over_metrics = [entry for entry in self.entries if _kind_of(entry[2]) in _OVER_METRICS]
+        self.later = {name for name, _, _ in over_metrics}
+        for name, path, value in over_rows + over_metrics:
+            self._check_name(name, path)
+            self.later.discard(name)
+            metric = self._metric(name, path, value) if self.draft.is_clean(path) else None
+            if metric:
+                found[name] = metric
+                self.known.add(name, metric.type, metric.scale)
+            else:
+                self.known.add(name, "unknown")
+        return tuple(found[name] for name, _, _ in self.entries if name in found)
+
+    def _check_name(self, name: str, path: Path) -> None:
+        if name in RESERVED:
+            self.draft.report(
+                "SL312", path, f"is a name Strandline uses itself (saw {name})", "give the metric another name", key=True
+            )
+        elif name in self.dimensions:
+            self.draft.report("SL303", path, f"a dimension is called {name} already", "give the metric its own name", key=True)
+
+    def _metric(self, name: str, path: Path, value: Any) -> Metric | None:
+        if value == "count":
+            return Metric(name, "count", "integer")
+        kind = _kind_of(value)
+        assert kind is not None
+        where = value.get("where")
+        if where is not None:
+            if kind in _OVER_METRICS:
+                message = f"has no meaning beside {kind}: metrics are already summed up"
+                self.draft.report("SL317", (*path, "where"), message, "give the metrics it uses a `where` each", key=True)
+                return None
+            if self.draft.condition((*path, "where"), where, self.columns) is None:
+                return None
+        words = {"where": where, "description": value.get("description", ""), "unit": value.get("unit", "")}
+        if kind == "ratio":
+            return self._ratio(name, path, value, words)
+        at, text = (*path, kind), value[kind]
+        checked = self._checked(kind, at, text)
+        if checked is None or checked.type in ("unknown", "interval", "null"):
+            return None
+        result = _result(kind, checked)
+        scale = checked.scale if result == "decimal" else None
+        return Metric(name, kind, result, text, q=value.get("q"), scale=scale, **words)
+
+    def _checked(self, kind: MetricKind, at: Path, text: str) -> TypedExpression | None:
+        if kind == "count":
+            return self.draft.condition(at, text, self.columns)
+        if kind != "expression":
+            return self.draft.expression(at, text, self.columns, _TAKES[kind])
+        mentioned = sorted(names_in(text) & self.later)
+        if mentioned:
+            self.draft.report(
+                "SL309", at, f"uses {mentioned[0]}, which is declared further down", f"move {mentioned[0]} above it"
+            )
+            return None
+        return self.draft.expression(at, text, self.known, now=False)
+
+    def _ratio(self, name: str, path: Path, value: dict[str, Any], words: dict[str, Any]) -> Metric | None:
+        good = True
+        for index, part in enumerate(value["ratio"]):
+            at = (*path, "ratio", index)
+            if part in self.later or part == name:
+                hint = f"move {part} above it" if part != name else "a ratio is made of two other metrics"
+                self.draft.report("SL309", at, f"is not a metric declared before this one (saw {part})", hint)
+                good = False
+            elif part not in self.known.types:
+                hint = did_you_mean(part, self.known.types)
+                if not hint and part in self.columns.types:
+                    hint = f"{part} is a column: first sum it up, for example {{sum: {part}}}"
+                self.draft.report(
+                    "SL309", at, f"is not a metric of this table (saw '{part}', allowed {listed(self.known.types)})", hint
+                )
+                good = False
+            elif self.known.types[part] not in (*NUMERIC, "unknown"):
+                self.draft.report("SL309", at, f"is not a number (saw {part}, {self.known.types[part]})")
+                good = False
+        first, second = value["ratio"]
+        return Metric(name, "ratio", "number", parts=(first, second), **words) if good else None
+
+
+def _kind_of(value: Any) -> MetricKind | None:
+    if value == "count":
+        return "count"
+    return next((kind for kind in KINDS if kind in value), None) if isinstance(value, dict) else None
+
+
+def _result(kind: MetricKind, checked: TypedExpression) -> Any:
+    if kind in ("count", "count_distinct"):
+        return "integer"
+    return "number" if kind in ("avg", "quantile") else checked.type

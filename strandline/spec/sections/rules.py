@@ -1,0 +1,60 @@
+"""`quality`: what a good row satisfies, and what the counts of a run satisfy."""
+
+from __future__ import annotations
+
+from strandline.spec.draft import Columns, Draft
+from strandline.spec.model import Budget, Rule
+from strandline.spec.wording import did_you_mean
+
+COUNTS = Columns(
+    types={
+        "lines": "integer",
+        "good": "integer",
+        "rejected": "integer",
+        "duplicates": "integer",
+        "rejected_ratio": "number",
+        "duplicate_ratio": "number",
+    }
+)
+
+
+def read_rules(draft: Draft) -> tuple[tuple[Rule, ...], tuple[Budget, ...]]:
+    """The rules for rows and the budgets for runs, in order. Rules see declared fields only: they judge before deriving."""
+    draft.unique(
+        [((*path, "name"), item.get("name")) for path, item in draft.items("quality") if isinstance(item, dict)], "rule"
+    )
+    derived = {name for name, _, _ in draft.named("silver", "derive")}
+    rules: list[Rule] = []
+    budgets: list[Budget] = []
+    for path, item in draft.clean_items("quality"):
+        text, description = item["expect"], item.get("description", "")
+        if item.get("per") == "run":
+            if item.get("action") == "quarantine":
+                draft.report("SL317", (*path, "action"), "a run cannot be quarantined (saw quarantine, allowed warn, fail)")
+            draft.condition((*path, "expect"), text, COUNTS, now=False)
+            budgets.append(Budget(item["name"], text, item.get("action", "fail"), description))
+            continue
+        before = len(draft.problems)
+        draft.condition((*path, "expect"), text, draft.columns)
+        rules.append(Rule(item["name"], text, item.get("action", "quarantine"), description))
+        if len(draft.problems) > before:
+            _explain(draft, derived)
+    return tuple(rules), tuple(budgets)
+
+
+def _explain(draft: Draft, derived: set[str]) -> None:
+    """Says what is meant when a rule names a derived column or a count of the run."""
+    problem = draft.problems[-1]
+    if problem.code != "SL402":
+        return
+    name = problem.message.split("'")[1]
+    hint = ""
+    if name in derived:
+        hint = f"{name} is derived after the rules: write its expression here"
+    elif name in COUNTS.types:
+        hint = f"{name} is a count of a run: add per: run"
+    elif did_you_mean(name, COUNTS.types) and not problem.hint:
+        hint = f"{did_you_mean(name, COUNTS.types)} (with per: run)"
+    if hint:
+        fields = {key: getattr(problem, key) for key in ("path", "line", "column", "code", "field", "message")}
+        draft.problems[-1] = type(problem)(**fields, hint=hint)

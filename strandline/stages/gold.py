@@ -1,0 +1,78 @@
+"""Gold: the windows that silver's new rows touch, computed anew; serving's analytics are made by the same code from unified."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import date, timedelta
+
+from strandline.lake.paths import gold as gold_path
+from strandline.lake.paths import silver as silver_path
+from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.plan import schemas
+from strandline.plan.aggregate import aggregate
+from strandline.runtime import Runtime
+from strandline.spec.model import GoldTable, Grain, Stream
+from strandline.stages.silver import with_columns
+
+
+def gold(runtime: Runtime, stream: Stream) -> dict[str, int]:
+    """Rows written by table; a table that was up to date counts 0. Grain and columns as the stream's `gold:` declares."""
+    source = runtime.lake.table(silver_path(stream.name)).snapshot()
+    counts = {}
+    for done, declared in enumerate(stream.gold):
+        runtime.progress(f"gold {stream.name}", done, len(stream.gold))
+        table = runtime.lake.table(gold_path(stream.name, declared.name))
+        counts[declared.name] = refresh(runtime, stream, declared, source, table, "silver", served=False) if source else 0
+    runtime.progress(f"gold {stream.name}", len(stream.gold), len(stream.gold))
+    return counts
+
+
+def refresh(
+    runtime: Runtime, stream: Stream, declared: GoldTable, source: Snapshot, table: Table, application: str, *, served: bool
+) -> int:
+    """How many rows were written to bring an aggregate up to `source`; only partitions whose windows changed are computed."""
+    schema = schemas.gold(stream, declared, served=served)
+    written = 0
+
+    def decide(snapshot: Snapshot) -> Commit | None:
+        nonlocal written
+        written = 0
+        if snapshot.position(application) >= source.ordinal:
+            return None
+        changed = {f.partition for f in source.files_since(snapshot.position(application)) if f.partition}
+        starts = window_dates(changed, declared.grain)
+        needed = source_dates(starts, declared.grain)
+        writer = table.writer(snapshot, schema, ("window_start", "_as_of"))
+        files = source.files_of(needed)
+        engine = runtime.engine
+        if files:
+            with engine.session() as session:
+                rows = schemas.unified(stream) if served else schemas.silver(stream)
+                session.register("rows", with_columns(source.dataset(files=files), rows))
+                sql = aggregate(stream, declared, engine.dialect, "rows", served=served)
+                writer.write_all(session.batches(f"SELECT * FROM ({sql}) AS a ORDER BY event_date, window_start"))
+        added = writer.close()
+        written = sum(w.rows for w in added)
+        return Commit(add=added, remove=snapshot.files_of(starts), positions={application: source.ordinal})
+
+    table.commit(schema, decide, schemas.EVENT_DATE)
+    return written
+
+
+def window_dates(dates: Iterable[date], grain: Grain) -> set[date]:
+    """The days on which the windows that hold `dates` start."""
+    if grain == "week":
+        return {day - timedelta(days=day.weekday()) for day in dates}
+    if grain == "month":
+        return {day.replace(day=1) for day in dates}
+    return set(dates)
+
+
+def source_dates(starts: Collection[date], grain: Grain) -> set[date]:
+    """The days whose events the windows starting on `starts` hold."""
+    if grain == "week":
+        return {day + timedelta(days=n) for day in starts for n in range(7)}
+    if grain == "month":
+        days = {day + timedelta(days=n) for day in starts for n in range(31)}
+        return {day for day in days if day.replace(day=1) in starts}
+    return set(starts)

@@ -1,0 +1,189 @@
+"""Land: staged lines become rows of the realtime table, each parsed once; the position is committed with them.
+
+One row a line, and one row of its own (`_line` 0) a micro-batch. Landing twice, or twice at once, changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from strandline.intervals import Interval
+from strandline.lake.landings import STATISTICS, Landings
+from strandline.lake.parquet import PartitionedWriter
+from strandline.lake.paths import bronze, realtime
+from strandline.lake.tables import Commit, Snapshot
+from strandline.lines.parse import ParsedLines, parse_lines
+from strandline.plan import schemas
+from strandline.runtime import Runtime, silent
+from strandline.spec.model import Stream
+from strandline.stages.generate import generate, generate_intervals, landings, pending, unlanded
+from strandline.stages.staged import StagedLines
+
+INTERVALS_A_COMMIT = 48
+
+
+def land(runtime: Runtime, stream: Stream, interval: Interval) -> dict[str, int]:
+    """Counts of what this call landed: `intervals`, `lines`, `unparsed`; zeros when `interval` had landed before.
+
+    Lands the missed intervals before `interval` too, in order. Raises `ObjectMissing` when an interval was never staged.
+    """
+    return _land_all(runtime, stream, pending(landings(runtime, stream), stream, interval))
+
+
+def land_intervals(runtime: Runtime, stream: Stream, intervals: Iterable[Interval]) -> dict[str, int]:
+    """Counts like `land`, of exactly the given intervals (those that had not landed yet); nothing else is caught up."""
+    return _land_all(runtime, stream, unlanded(landings(runtime, stream), intervals))
+
+
+def _land_all(runtime: Runtime, stream: Stream, waiting: Sequence[Interval]) -> dict[str, int]:
+    counts = {"intervals": 0, "lines": 0, "unparsed": 0}
+    for first in range(0, len(waiting), INTERVALS_A_COMMIT):
+        runtime.progress(f"land {stream.name}", first, len(waiting))
+        landed = _commit(runtime, stream, waiting[first : first + INTERVALS_A_COMMIT])
+        counts = {name: counts[name] + landed.get(name, 0) for name in counts}
+    runtime.progress(f"land {stream.name}", len(waiting), len(waiting))
+    return counts
+
+
+def ingest(runtime: Runtime, stream: Stream, interval: Interval) -> dict[str, int]:
+    """`generate` and `land` in one call."""
+    generate(runtime, stream, interval)
+    return land(runtime, stream, interval)
+
+
+def ingest_intervals(runtime: Runtime, stream: Stream, intervals: Iterable[Interval]) -> dict[str, int]:
+    """`generate_intervals` and `land_intervals`, `INTERVALS_A_COMMIT` intervals at a time: a long backfill that was killed
+    goes on where it was. Progress is told in intervals.
+    """
+    counts = {"intervals": 0, "lines": 0, "unparsed": 0}
+    ordered = sorted(set(intervals))
+    quiet = replace(runtime, progress=silent)
+    for first in range(0, len(ordered), INTERVALS_A_COMMIT):
+        group = ordered[first : first + INTERVALS_A_COMMIT]
+
+        def staged(what: str, done: int, total: int | None, first: int = first) -> None:
+            runtime.progress(f"ingest {stream.name}", first + done, len(ordered))
+
+        generate_intervals(replace(runtime, progress=staged), stream, group)
+        landed = land_intervals(quiet, stream, group)
+        counts = {name: counts[name] + landed[name] for name in counts}
+    runtime.progress(f"ingest {stream.name}", len(ordered), len(ordered))
+    return counts
+
+
+def _commit(runtime: Runtime, stream: Stream, intervals: Sequence[Interval]) -> dict[str, int]:
+    schema = schemas.realtime(stream)
+    table = runtime.lake.table(realtime(stream.name))
+    archive = runtime.lake.table(bronze(stream.name)).snapshot
+    counts: dict[str, int] = {}
+
+    def decide(snapshot: Snapshot) -> Commit | None:
+        landed = Landings(snapshot, archive)
+        missing = [each for each in intervals if not landed.is_landed(each)]
+        counts.clear()
+        if not missing:
+            return None
+        written = []
+        for each in missing:
+            writer = table.writer(snapshot, schema, STATISTICS)
+            _write(runtime, stream, each, landed, writer, counts)
+            written += writer.close()
+        counts["intervals"] = len(missing)
+        return Commit(add=written)
+
+    if not table.commit(schema, decide, schemas.LANDING_DATE):
+        counts.clear()
+    return counts
+
+
+def _write(
+    runtime: Runtime, stream: Stream, interval: Interval, landed: Landings, writer: PartitionedWriter, counts: dict[str, int]
+) -> None:
+    """One interval's rows, then its own row in a row group apart."""
+    staged = StagedLines(runtime.lake.objects, stream.name, interval)
+    taken = _taken(stream, staged, landed)
+    lines = 0
+    for batch in staged:
+        kept = batch.filter(pc.invert(pc.is_in(batch["source"], taken))) if len(taken) else batch
+        if not kept.num_rows:
+            continue
+        rows = _rows(stream, interval, kept, lines + 1)
+        writer.write(rows)
+        lines += rows.num_rows
+        counts["unparsed"] = counts.get("unparsed", 0) + rows.num_rows - rows["_reason"].null_count
+    objects = [name for name in staged.position.get("objects", ()) if name not in taken.to_pylist()]
+    writer.end_row_group()
+    writer.write(_own_row(stream, interval, {**staged.position, "objects": objects, "lines": lines}))
+    writer.widen("_source", objects)
+    counts["lines"] = counts.get("lines", 0) + lines
+
+
+def _taken(stream: Stream, staged: StagedLines, landed: Landings) -> pa.Array:
+    """The objects of the staged interval that another one landed meanwhile: their lines are left to it."""
+    if stream.source.type != "files":
+        return pa.array([], pa.string())
+    return pa.array([name for name in staged.read_position().get("objects", ()) if landed.has_object(name)], pa.string())
+
+
+def _own_row(stream: Stream, interval: Interval, position: Mapping[str, Any]) -> pa.Table:
+    row = {
+        schemas.LANDING_DATE: interval.landing_date,
+        "_landing_start": interval.start,
+        "_landing_end": interval.end,
+        "_line": 0,
+        "_contract_version": stream.version,
+        "_position": json.dumps(dict(position), sort_keys=True),
+    }
+    return pa.Table.from_pylist([row], schema=schemas.realtime(stream))
+
+
+def _rows(stream: Stream, interval: Interval, batch: pa.RecordBatch, first: int) -> pa.Table:
+    """The realtime rows of staged lines; `first` is the number of the first one in its micro-batch."""
+    parsed = _parsed(stream, batch)
+    size = batch.num_rows
+    columns: dict[str, Any] = {
+        schemas.LANDING_DATE: pa.repeat(pa.scalar(interval.landing_date, pa.date32()), size),
+        "_landing_start": pa.repeat(pa.scalar(interval.start, schemas.MOMENT), size),
+        "_landing_end": pa.repeat(pa.scalar(interval.end, schemas.MOMENT), size),
+        "_line": pa.array(range(first, first + size), pa.int64()),
+        "_source": batch["source"],
+        "_source_line": batch["source_line"],
+        "_header": batch["header"],
+        "_raw": batch["raw"],
+        "_digest": batch["digest"],
+        "_sealed": batch["sealed"],
+        "_reason": pa.array(parsed.reason, pa.string()),
+        "_reason_field": pa.array(parsed.reason_field, pa.string()),
+        "_reason_detail": pa.array(parsed.reason_detail, pa.string()),
+        "_unknown_fields": pa.array(parsed.unknown_fields, pa.int32()),
+        "_contract_version": pa.repeat(pa.scalar(stream.version), size),
+        "_position": pa.nulls(size, pa.string()),
+        **{f.name: pa.array(parsed.columns[f.name], pa.string()) for f in stream.fields},
+    }
+    schema = schemas.realtime(stream)
+    return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def _parsed(stream: Stream, batch: pa.RecordBatch) -> ParsedLines:
+    """The parsed lines; a sealed one keeps the reason that the source's side found."""
+    raws, headers = batch["raw"].to_pylist(), batch["header"].to_pylist()
+    sealed = batch["sealed"].to_pylist()
+    if not any(sealed):
+        return parse_lines(stream, raws, headers)
+    parsed = parse_lines(stream, [b"{}" if s else raw for raw, s in zip(raws, sealed, strict=True)], headers)
+    told = {name: batch[name].to_pylist() for name in ("reason", "reason_field", "reason_detail")}
+    for index, is_sealed in enumerate(sealed):
+        if is_sealed:
+            parsed.reason[index] = told["reason"][index]
+            parsed.reason_field[index] = told["reason_field"][index]
+            parsed.reason_detail[index] = told["reason_detail"][index]
+            parsed.unknown_fields[index] = 0
+            for column in parsed.columns.values():
+                column[index] = None
+    return parsed

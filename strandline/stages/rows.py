@@ -1,0 +1,162 @@
+"""Judging landed lines in an engine session: what silver and merge share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.dataset as pads
+
+from strandline.errors import DataError
+from strandline.lake.tables import DataFile, Snapshot
+from strandline.plan import schemas
+from strandline.plan.judge import Judgement, judge
+from strandline.spec.model import Budget, Stream
+
+if TYPE_CHECKING:
+    from strandline.engines.duckdb import DuckEngine, DuckSession
+
+JUDGED = "judged"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What judging a set of lines gave: `reasons` counts refusals by code, `warnings` good rows by warn rule."""
+
+    lines: int = 0
+    quarantined: int = 0
+    unknown_fields: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    warnings: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The relation `judged` of a session: one row a line. `dates` are the event dates of its good rows."""
+
+    judgement: Judgement
+    counts: Counts
+    dates: tuple[date, ...]
+
+
+def judge_files(
+    engine: DuckEngine, session: DuckSession, stream: Stream, snapshot: Snapshot, files: Sequence[DataFile]
+) -> Judged:
+    """Judge the lines of some files into the session's relation `judged`.
+
+    Raises `DataError` when a line breaks a `fail` rule.
+    """
+    session.register("lines", _lines(stream, snapshot, files))
+    judgement = judge(stream, engine.dialect)
+    session.materialise(JUDGED, judgement.sql)
+    counts = _counts(session, judgement)
+    _check_fail_rules(stream, session, judgement)
+    dates = session.rows(f"SELECT DISTINCT event_date FROM {JUDGED} WHERE _verdict IS NULL ORDER BY 1")
+    return Judged(judgement, counts, tuple(row["event_date"] for row in dates))
+
+
+def _lines(stream: Stream, snapshot: Snapshot, files: Sequence[DataFile]) -> pads.Dataset:
+    """The files as a relation that has every declared field, landed or not yet."""
+    schema = snapshot.schema
+    for wanted in schemas.realtime(stream):
+        if wanted.name not in schema.names:
+            schema = schema.append(wanted)
+    return snapshot.dataset(files=files).replace_schema(schema)
+
+
+def _counts(session: DuckSession, judgement: Judgement) -> Counts:
+    reasons: dict[str, int] = {}
+    lines = refused = unknown = 0
+    grouped = session.rows(
+        f"SELECT _verdict, CASE WHEN _verdict = 0 THEN _reason END AS parser, COUNT(*) AS n, "
+        f"CAST(SUM(_unknown_fields) AS BIGINT) AS unknown FROM {JUDGED} GROUP BY 1, 2"
+    )
+    for row in grouped:
+        lines += row["n"]
+        unknown += row["unknown"] or 0
+        if row["_verdict"] is not None:
+            reason = row["parser"] or judgement.verdicts[row["_verdict"]].reason
+            reasons[reason] = reasons.get(reason, 0) + row["n"]
+            refused += row["n"]
+    warnings: dict[str, int] = {}
+    warned = (
+        f"SELECT _warnings, COUNT(*) AS n FROM {JUDGED} WHERE _verdict IS NULL AND _warnings IS NOT NULL GROUP BY 1 ORDER BY 1"
+    )
+    for row in session.rows(warned):
+        for name in row["_warnings"].split(","):
+            warnings[name] = warnings.get(name, 0) + row["n"]
+    return Counts(lines, refused, unknown, dict(sorted(reasons.items())), warnings)
+
+
+def _check_fail_rules(stream: Stream, session: DuckSession, judgement: Judgement) -> None:
+    if not judgement.failing:
+        return
+    numbers = ", ".join(str(n) for n in judgement.failing)
+    broken = session.rows(
+        f"SELECT _verdict, COUNT(*) AS n, MIN(_source) AS source, MIN(_source_line) AS line FROM {JUDGED} "
+        f"WHERE _verdict IN ({numbers}) GROUP BY 1 ORDER BY 1"
+    )
+    if broken:
+        told = "; ".join(
+            f"{judgement.verdicts[row['_verdict']].rule or judgement.verdicts[row['_verdict']].reason}: {row['n']} line(s), "
+            f"for example {row['source']} line {row['line']}"
+            for row in broken
+        )
+        raise DataError(f"{stream.name}: stopped by a `fail` rule before anything was published: {told}")
+
+
+def refused_rows(judgement: Judgement) -> str:
+    """The SQL of the refused lines of `judged` in the quarantine schema."""
+
+    def cases(values: Sequence[str | None]) -> str:
+        whens = "".join(f" WHEN {n} THEN {_text(v)}" for n, v in enumerate(values) if n and v is not None)
+        return f"CASE _verdict{whens} END" if whens else "CAST(NULL AS VARCHAR)"
+
+    verdicts = judgement.verdicts
+    return (
+        f"SELECT CAST(_landing_start AS DATE) AS landing_date, COALESCE(CASE WHEN _verdict = 0 THEN _reason END, "
+        f"{cases([v.reason for v in verdicts])}) AS _reason, "
+        f"COALESCE(CASE WHEN _verdict = 0 THEN _reason_field END, {cases([v.field for v in verdicts])}) AS _field, "
+        f"{cases([v.rule for v in verdicts])} AS _rule, "
+        f"COALESCE(CASE WHEN _verdict = 0 THEN _reason_detail END, {cases([v.detail for v in verdicts])}) AS _detail, "
+        "_raw, _digest, _sealed, _header, _landing_start, _landing_end, _line, _source, _source_line, _contract_version "
+        f"FROM {JUDGED} WHERE _verdict IS NOT NULL ORDER BY landing_date, _landing_start, _line"
+    )
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def check_budgets(engine: DuckEngine, session: DuckSession, stream: Stream, counts: Counts, duplicates: int) -> list[str]:
+    """The names of `warn` budgets that this run broke. Raises `DataError` for a broken `fail` budget."""
+    if not stream.budgets or not counts.lines:
+        return []
+    good = counts.lines - counts.quarantined - duplicates
+    values: dict[str, Any] = {
+        "lines": counts.lines,
+        "good": good,
+        "rejected": counts.quarantined,
+        "duplicates": duplicates,
+        "rejected_ratio": counts.quarantined / counts.lines,
+        "duplicate_ratio": duplicates / counts.lines,
+    }
+    broken = [b for b in stream.budgets if not _holds(engine, session, b, values)]
+    for budget in broken:
+        if budget.action == "fail":
+            told = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+            raise DataError(f"{stream.name}: the run breaks the budget {budget.name} ({budget.expect}): {told}")
+    return [budget.name for budget in broken]
+
+
+def _holds(engine: DuckEngine, session: DuckSession, budget: Budget, values: Mapping[str, Any]) -> bool:
+    from strandline.plan.judge import budget_expression
+
+    relation = ", ".join(f"{value!r} AS {engine.dialect.quote(name)}" for name, value in values.items())
+    return bool(
+        session.rows(f"SELECT {budget_expression(engine.dialect, budget.expect)} AS holds FROM (SELECT {relation}) AS v")[0][
+            "holds"
+        ]
+    )

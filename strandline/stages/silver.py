@@ -1,0 +1,258 @@
+"""Silver: bronze's new lines, judged; good ones typed and deduplicated, refused ones in quarantine, all of them in the ledger.
+
+The three tables advance through the same bronze commits, quarantine first and the ledger last, each with its position in
+its own commit. A run that finds them apart (it was killed in between) finishes that step first.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+
+from strandline.errors import TransientError
+from strandline.lake.paths import LEDGER
+from strandline.lake.paths import bronze as bronze_path
+from strandline.lake.paths import quarantine as quarantine_path
+from strandline.lake.paths import silver as silver_path
+from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.plan import schemas
+from strandline.plan.judge import deduplicate
+from strandline.runtime import Runtime
+from strandline.spec.model import Stream
+from strandline.stages.bronze import Line
+from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, refused_rows
+
+if TYPE_CHECKING:
+    from strandline.engines.duckdb import DuckEngine, DuckSession
+
+_TRIES = 5
+
+
+class SupersededError(TransientError):
+    """Another run has moved the table on meanwhile; look again and go on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The bronze commits `(base, target]` to take, and the line at `target`."""
+
+    base: int
+    target: int
+    line: Line
+    bronze: Snapshot
+
+
+def silver(runtime: Runtime, stream: Stream) -> dict[str, int]:
+    """Counts of the lines taken now: `lines = good + duplicates + quarantined`, and `unknown_fields`; zeros when nothing
+    was new.
+
+    Raises `DataError` when a `fail` rule or budget is broken; then nothing of the step is visible.
+    """
+    total = dict.fromkeys(("lines", "good", "duplicates", "quarantined", "unknown_fields"), 0)
+    for attempt in range(_TRIES):
+        try:
+            while step := _next_step(runtime, stream):
+                for name, count in _take(runtime, stream, step).items():
+                    total[name] += count
+            return total
+        except SupersededError:
+            if attempt + 1 == _TRIES:
+                raise
+    raise AssertionError("the loop returns or raises")
+
+
+def ledger_position(stream: Stream) -> str:
+    """The ledger's position in a stream's bronze commits."""
+    return f"bronze/{stream.name}"
+
+
+def _next_step(runtime: Runtime, stream: Stream) -> _Step | None:
+    lake = runtime.lake
+    bronze = lake.table(bronze_path(stream.name)).snapshot()
+    if bronze is None:
+        return None
+    quarantine, ledger = lake.table(quarantine_path(stream.name)).snapshot(), lake.table(LEDGER).snapshot()
+    base = ledger.position(ledger_position(stream)) if ledger else 0
+    begun = quarantine.position("bronze") if quarantine else 0
+    if begun > base:
+        assert quarantine is not None
+        return _Step(base, begun, Line.of(quarantine), bronze)
+    if bronze.ordinal > base:
+        return _Step(base, bronze.ordinal, Line.of(bronze), bronze)
+    return None
+
+
+def _take(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int]:
+    started, lake, engine = time.monotonic(), runtime.lake, runtime.engine
+    files = [f for f in step.bronze.files if step.base < f.ordinal <= step.target]
+    with engine.session() as session:
+        runtime.progress(f"silver {stream.name}: judge", 0, None)
+        judged = judge_files(engine, session, stream, step.bronze, files)
+        judged_at = time.monotonic()
+        table = lake.table(silver_path(stream.name))
+        before = table.snapshot()
+        merged = _merge(runtime, engine, session, stream, judged, before, step)
+        check_budgets(engine, session, stream, judged.counts, merged.duplicates)
+        _commit_quarantine(lake.table(quarantine_path(stream.name)), session, judged, step)
+        runtime.progress(f"silver {stream.name}: write", 0, None)
+        _commit_silver(table, session, stream, merged, step)
+        after = table.snapshot()
+    assert after is not None
+    seconds = {"judge": round(judged_at - started, 3), "write": round(time.monotonic() - judged_at, 3)}
+    return _commit_ledger(
+        lake.table(LEDGER), stream, judged, after, step, seconds, len({f.minimum["_landing_start"] for f in files})
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """The relation `merged` of the session: the silver rows of `dates` after this step."""
+
+    dates: tuple[date, ...]
+    duplicates: int
+    base: int
+
+
+def _merge(
+    runtime: Runtime,
+    engine: DuckEngine,
+    session: DuckSession,
+    stream: Stream,
+    judged: Judged,
+    before: Snapshot | None,
+    step: _Step,
+) -> _Merged:
+    columns = schemas.silver(stream).names
+    names = ", ".join(engine.dialect.quote(name) for name in columns)
+    relation = f"(SELECT {names} FROM {JUDGED} WHERE _verdict IS NULL"
+    dates, existing = list(judged.dates), 0
+    if before is not None and before.position("bronze") < step.target:
+        dates += _dates_of_same_keys(session, stream, before, engine)
+        dates = sorted(set(dates))
+        held = before.files_of(dates)
+        if held:
+            existing = sum(f.rows for f in held)
+            session.register("existing", with_columns(before.dataset(files=held), schemas.silver(stream)))
+            relation += f" UNION ALL SELECT {names} FROM existing"
+    session.materialise("merged", deduplicate(stream, engine.dialect, relation + ") AS r", columns))
+    kept = session.rows("SELECT COUNT(*) AS n FROM merged")[0]["n"]
+    good = judged.counts.lines - judged.counts.quarantined
+    return _Merged(tuple(dates), existing + good - kept, before.position("bronze") if before else 0)
+
+
+def _dates_of_same_keys(session: DuckSession, stream: Stream, before: Snapshot, engine: DuckEngine) -> list[date]:
+    """For keys unique over the whole stream: the dates that hold an event of a new key already."""
+    if stream.deduplicate_within == "event_date":
+        return []
+    key = [engine.dialect.quote(name) for name in stream.primary_key]
+    session.register("held_keys", before.dataset())
+    same = " AND ".join(f"h.{name} = j.{name}" for name in key)
+    found = session.rows(f"SELECT DISTINCT h.event_date FROM held_keys h JOIN {JUDGED} j ON {same} WHERE j._verdict IS NULL")
+    return [row["event_date"] for row in found]
+
+
+def with_columns(dataset: pads.Dataset, schema: pa.Schema) -> pads.Dataset:
+    """The dataset with every column of `schema`; one that its table lacks yet is NULL."""
+    full = dataset.schema
+    for wanted in schema:
+        if wanted.name not in full.names:
+            full = full.append(wanted)
+    return dataset.replace_schema(full)
+
+
+def _commit_quarantine(table: Table, session: DuckSession, judged: Judged, step: _Step) -> None:
+    schema = schemas.quarantine()
+
+    def decide(snapshot: Snapshot) -> Commit | None:
+        if _is_taken(snapshot, step):
+            return None
+        writer = table.writer(snapshot, schema, ("_landing_start",))
+        if judged.counts.quarantined:
+            writer.write_all(session.batches(refused_rows(judged.judgement)))
+        return Commit(add=writer.close(), positions=_positions(step))
+
+    table.commit(schema, decide, schemas.LANDING_DATE)
+
+
+def _commit_silver(table: Table, session: DuckSession, stream: Stream, merged: _Merged, step: _Step) -> None:
+    schema = schemas.silver(stream)
+
+    def decide(snapshot: Snapshot) -> Commit | None:
+        if _is_taken(snapshot, step):
+            return None
+        if snapshot.position("bronze") != merged.base:
+            raise SupersededError(f"silver of {stream.name} moved on")
+        writer = table.writer(snapshot, schema, (stream.event_time, "_landing_start", "_landing_end"))
+        writer.write_all(session.batches(f'SELECT * FROM merged ORDER BY event_date, "{stream.event_time}"'))
+        return Commit(add=writer.close(), remove=snapshot.files_of(merged.dates), positions=_positions(step))
+
+    table.commit(schema, decide, schemas.EVENT_DATE)
+
+
+def _is_taken(snapshot: Snapshot, step: _Step) -> bool:
+    """Whether the table has this step. Raises `SupersededError` when it stands at neither end of it."""
+    position = snapshot.position("bronze")
+    if position >= step.target:
+        return True
+    if position != step.base:
+        raise SupersededError(f"the table stands at bronze commit {position}, between {step.base} and {step.target}")
+    return False
+
+
+def _positions(step: _Step) -> dict[str, int]:
+    watermark = int(step.line.watermark.timestamp()) if step.line.watermark else 0
+    return {"bronze": step.target, "watermark": watermark, "realtime": step.line.realtime}
+
+
+def _commit_ledger(
+    table: Table, stream: Stream, judged: Judged, silver: Snapshot, step: _Step, seconds: dict[str, float], intervals: int
+) -> dict[str, int]:
+    """The ledger row of the step; what is good is what silver grew by, so duplicates are what is left."""
+    counts: dict[str, int] = {}
+
+    def decide(snapshot: Snapshot) -> Commit | None:
+        counts.clear()
+        position = snapshot.position(ledger_position(stream))
+        if position >= step.target:
+            return None
+        if position != step.base:
+            raise SupersededError(f"the ledger of {stream.name} moved on")
+        if silver.position("bronze") != step.target:
+            raise SupersededError(f"silver of {stream.name} moved on before its ledger row")
+        good = silver.rows - ledger_total(snapshot, stream.name, "good")
+        lines, quarantined = judged.counts.lines, judged.counts.quarantined
+        counts.update(lines=lines, good=good, quarantined=quarantined, duplicates=lines - quarantined - good)
+        counts["unknown_fields"] = judged.counts.unknown_fields
+        row = {
+            "stream": stream.name,
+            "batch": step.target,
+            **counts,
+            "reasons": json.dumps(judged.counts.reasons),
+            "warnings": json.dumps(judged.counts.warnings),
+            "intervals": intervals,
+            "watermark": step.line.watermark,
+            "contract_version": stream.version,
+            "recorded_at": datetime.now(UTC),
+            "seconds": json.dumps(seconds),
+        }
+        writer = table.writer(snapshot, schemas.LEDGER)
+        writer.write(pa.Table.from_pylist([row], schema=schemas.LEDGER))
+        return Commit(add=writer.close(), positions={ledger_position(stream): step.target})
+
+    table.commit(schemas.LEDGER, decide)
+    return counts
+
+
+def ledger_total(ledger: Snapshot | None, stream: str, column: str) -> int:
+    """The sum of a count over a stream's ledger rows."""
+    if ledger is None or not ledger.files:
+        return 0
+    rows = ledger.arrow([column], pads.field("stream") == stream)
+    return pc.sum(rows[column]).as_py() or 0

@@ -1,0 +1,100 @@
+"""The staged object: one interval's lines as they may be written, between *generate* and *land*.
+
+An Arrow IPC stream with zstd buffers (schema `plan.schemas.STAGED`). The position reached is known only once the source was
+read, so it travels as the metadata of a last, empty record batch.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.ipc as ipc
+
+from strandline.errors import StorageError
+from strandline.intervals import Interval
+from strandline.lake.objects import Objects
+from strandline.lake.paths import staging
+from strandline.lines.protect import ProtectedLine
+from strandline.plan.schemas import STAGED
+from strandline.sources.source import RawLine
+
+ROWS = 8_192
+_IN_MEMORY = 32 << 20
+
+
+def write_staged(
+    objects: Objects,
+    stream: str,
+    interval: Interval,
+    batches: Iterable[tuple[Sequence[RawLine], Sequence[ProtectedLine]]],
+    position: Any,
+) -> bool:
+    """True when this call staged the interval, False when it was staged before (the first write wins)."""
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
+        options = ipc.IpcWriteOptions(compression="zstd")
+        lines = 0
+        with ipc.new_stream(file, STAGED, options=options) as writer:
+            for raws, protected in batches:
+                writer.write_batch(_record_batch(raws, protected))
+                lines += len(raws)
+            end = json.dumps({**position(), "lines": lines}).encode()
+            writer.write_batch(pa.RecordBatch.from_pylist([], schema=STAGED), custom_metadata={"position": end})
+        file.seek(0)
+        return objects.put(staging(stream, interval), file, if_absent=True)
+
+
+def _record_batch(raws: Sequence[RawLine], protected: Sequence[ProtectedLine]) -> pa.RecordBatch:
+    columns = [
+        [line.raw for line in protected],
+        [line.source for line in raws],
+        [line.source_line for line in raws],
+        [line.header for line in raws],
+        [line.digest for line in protected],
+        [line.sealed for line in protected],
+        [line.reason for line in protected],
+        [line.reason_field for line in protected],
+        [line.reason_detail for line in protected],
+    ]
+    return pa.RecordBatch.from_arrays([pa.array(c, f.type) for c, f in zip(columns, STAGED, strict=True)], schema=STAGED)
+
+
+class StagedLines:
+    """A staged object being read: iterate its record batches; `position` is known once they are exhausted."""
+
+    def __init__(self, objects: Objects, stream: str, interval: Interval) -> None:
+        self._objects, self._key = objects, staging(stream, interval)
+        self._position: Mapping[str, Any] | None = None
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """The record batches in line order. Raises `ObjectMissing` when nothing is staged, `StorageError` on damage."""
+        with self._objects.open(self._key) as stream:
+            try:
+                reader = ipc.open_stream(stream)
+                while True:
+                    try:
+                        batch, metadata = reader.read_next_batch_with_custom_metadata()
+                    except StopIteration:
+                        break
+                    if metadata and b"position" in metadata:
+                        self._position = json.loads(metadata[b"position"])
+                    elif batch.num_rows:
+                        yield batch
+            except (pa.ArrowInvalid, json.JSONDecodeError) as error:
+                raise StorageError(f"the staged object {self._key} is damaged: {error}") from error
+
+    @property
+    def position(self) -> Mapping[str, Any]:
+        """`{"lines": n, "cursor": {...}, "objects": [...]}`; raises `StorageError` when the object ended without it."""
+        if self._position is None:
+            raise StorageError(f"the staged object {self._key} is incomplete")
+        return self._position
+
+    def read_position(self) -> Mapping[str, Any]:
+        """The position alone; reads the whole object."""
+        for _ in self:
+            pass
+        return self.position
