@@ -31,5 +31,8 @@ class BootstrapOperator(BaseOperator):
         with only_transient_errors_retried():
             lake = open_lake(self.lake, self.conn_id)
             done = bootstrap(lake)
-        self.log.info("%s: %s", lake.url, done)
+        unsupported = [setting for setting, outcome in done.items() if outcome.startswith("not supported")]
+        if unsupported:
+            self.log.warning("%s: this endpoint does not support %s", lake.url, ", ".join(unsupported))
+        self.log.info("%s: %s", lake.url, ", ".join(f"{setting} {outcome}" for setting, outcome in done.items()))
         return done

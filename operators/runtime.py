@@ -123,10 +123,16 @@ def open_runtime(lake: str | None, conn_id: str, keys_conn_id: str, log: Logger)
         keys=key_ring(keys_conn_id),
         progress=LoggedProgress(log),
         memory_limit=os.environ.get("STRANDLINE_MEMORY", "1GB"),
-        threads=int(os.environ.get("STRANDLINE_THREADS", "2")),
+        threads=_threads(os.environ.get("STRANDLINE_THREADS", "2")),
         source_credentials=s3_credentials,
         source_headers=request_headers,
     )
+
+
+def _threads(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"STRANDLINE_THREADS is a whole number of at least 1 (saw {text!r})")
+    return int(text)
 
 
 class LoggedProgress:

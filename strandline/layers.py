@@ -10,6 +10,7 @@ from typing import Any
 from strandline.errors import Problem
 from strandline.layer_checks import Fault, faults
 from strandline.spec.document import Document, dotted, read_document
+from strandline.spec.load import stream_files
 from strandline.spec.shape import check_shape, schema_named
 
 _DEFAULT = "default"
@@ -29,7 +30,14 @@ def check_layers(config: Path) -> tuple[list[Layer], list[Problem]]:
     layers: list[Layer] = []
     problems: list[Problem] = []
     taken: dict[str, Path] = {}
-    for path in layer_files(config):
+    folder = config / "dags"
+    for path in stream_files(folder) if folder.is_dir() else []:
+        if path.suffix != ".yaml":
+            hint = f"rename it to {path.stem}.yaml"
+            problems.append(
+                Problem(path, 1, 1, "SL114", "", f"is not read: the name must end in .yaml (saw {path.suffix})", hint)
+            )
+            continue
         document = read_document(path)
         found = [*document.problems] or _problems(document, taken)
         problems += found
@@ -39,13 +47,8 @@ def check_layers(config: Path) -> tuple[list[Layer], list[Problem]]:
             layers.append(Layer(path, document.value.get(_DEFAULT, {}), dags))
     if not layers and not problems:
         hint = "a layer is one file: infrastructure.yaml, speed.yaml, batch.yaml, serving.yaml"
-        problems.append(Problem(config / "dags", 1, 1, "SL600", "", "holds no *.yaml file, so there is no DAG", hint))
+        problems.append(Problem(folder, 1, 1, "SL600", "", "holds no *.yaml file, so there is no DAG", hint))
     return layers, problems
-
-
-def layer_files(config: Path) -> list[Path]:
-    """The files of `config/dags`, in name order."""
-    return sorted((config / "dags").glob("*.yaml"))
 
 
 def _problems(document: Document, taken: Mapping[str, Path]) -> list[Problem]:

@@ -13,6 +13,7 @@ from strandline.errors import ConfigError, StrandlineError, UsageError
 from strandline.intervals import Interval, floor, intervals_between
 
 if TYPE_CHECKING:
+    from strandline.publish.alerts import Notification
     from strandline.runtime import Progress, Runtime
     from strandline.spec.model import Stream
 
@@ -139,9 +140,7 @@ def run_step(runtime: Runtime, stream: Stream, step: Step, order: Order, notice:
         from strandline.stages.merge import merge
 
         return merge(runtime, stream)
-    from strandline.publish.publish import publish
-
-    return publish(runtime, stream, lambda notification: notice(notification.text))
+    return _publish(runtime, stream, notice)
 
 
 def _ingest(runtime: Runtime, stream: Stream, order: Order) -> Counts:
@@ -161,6 +160,28 @@ def _ingest(runtime: Runtime, stream: Stream, order: Order) -> Counts:
         if not landed["intervals"]:
             return total
         total = {name: total[name] + landed[name] for name in total}
+
+
+def _publish(runtime: Runtime, stream: Stream, notice: Callable[[str], None]) -> Counts:
+    """Publishes; a notice an episode, also for one that opened and resolved since the last time."""
+    from strandline.publish.publish import publish
+
+    opened: list[Notification] = []
+
+    def notify(notification: Notification) -> None:
+        held = opened.pop() if opened else None
+        if held is not None and held.episode != notification.episode:
+            notice(held.text)
+        if notification.event == "opened":
+            opened.append(notification)
+        else:
+            notice(notification.text)
+
+    try:
+        return publish(runtime, stream, notify)
+    finally:
+        for held in opened:
+            notice(held.text)
 
 
 def _batch(runtime: Runtime, stream: Stream, order: Order) -> Counts:

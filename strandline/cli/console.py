@@ -6,6 +6,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 _WIDE = 10_000
@@ -31,6 +32,11 @@ def grid(title: str | None = None, *, left: tuple[str, ...] = (), right: tuple[s
     for name in right:
         table.add_column(name, justify="right", no_wrap=True)
     return table
+
+
+def shown(text: str) -> str:
+    """The text as it may go to a terminal: no markup, and control characters (which could move the cursor or worse) spelled out."""
+    return escape("".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text))
 
 
 def readable(size: float) -> str:

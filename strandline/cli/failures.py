@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
-from rich.markup import escape
 from typer.core import TyperGroup
 
-from strandline.cli.console import errors
+from strandline.cli.console import errors, shown
 from strandline.errors import ConfigError, StrandlineError, UsageError
 
 INTERRUPTED = 130
@@ -31,7 +30,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        errors().print("\nInterrupted. What was committed stays; running the same command again goes on from there.")
+        errors().print("Interrupted.")
         raise typer.Exit(INTERRUPTED) from stop
     except ConfigError as error:
         from strandline.spec.report import format_problems
@@ -50,9 +49,9 @@ def exit_code(error: StrandlineError) -> int:
 
 def fail(text: str) -> None:
     """The paragraph of an error."""
-    errors().print(f"[bold red]error:[/bold red] {escape(text)}", highlight=False, soft_wrap=True)
+    errors().print(f"[bold red]error:[/bold red] {shown(text)}", highlight=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """A paragraph that stops nothing."""
-    errors().print(f"[yellow]warning:[/yellow] {escape(text)}", highlight=False, soft_wrap=True)
+    errors().print(f"[yellow]warning:[/yellow] {shown(text)}", highlight=False, soft_wrap=True)

@@ -58,6 +58,8 @@ def chosen_streams(config: Path, names: Sequence[str]) -> dict[str, Stream]:
     if not names:
         broken = [problem for problem in problems if problem.level == "error"]
         if broken:
+            if good:
+                warn(f"nothing is run, because not every stream is valid; --stream runs one that is ({', '.join(good)})")
             raise ConfigError(broken)
         return good
     wanted = {}

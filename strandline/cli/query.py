@@ -14,7 +14,7 @@ import typer
 
 from strandline.cli.console import grid, output, readable
 from strandline.cli.options import DEFAULT_CONFIG, Config, Lake, Memory, Threads, good_streams, place
-from strandline.errors import StorageError, UsageError
+from strandline.errors import DataError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,10 @@ def query(
         result = _tables(runtime, streams)
     else:
         text = sys.stdin.read() if sql == "-" else sql or ""
-        result = ask(runtime, streams, text.strip())
+        try:
+            result = ask(runtime, streams, text.strip())
+        except DataError as error:  # damage and outages are other errors; what is left is the query's own
+            raise UsageError(str(error)) from error
     if tables and chosen is Format.table and file is None:
         _print_tables(result)
         return

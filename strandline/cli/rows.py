@@ -11,10 +11,9 @@ from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.markup import escape
 from rich.table import Table
 
-from strandline.cli.console import grid
+from strandline.cli.console import grid, shown
 
 _LONGEST_CELL = 200
 
@@ -24,9 +23,9 @@ def as_grid(rows: pa.Table) -> Table:
     table = grid()
     for field in rows.schema:
         is_number = _is_number(field.type)
-        table.add_column(escape(field.name), justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
+        table.add_column(shown(field.name), justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
     for values in _values(rows):
-        table.add_row(*("[dim]NULL[/dim]" if value is None else escape(_cut(text(value))) for value in values))
+        table.add_row(*("[dim]NULL[/dim]" if value is None else shown(_cut(text(value))) for value in values))
     return table
 
 
@@ -73,7 +72,7 @@ def text(value: Any) -> str:
         moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
         return f"{moment.isoformat(timespec='auto')}Z"
     if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
+        return _bytes(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
@@ -81,6 +80,14 @@ def text(value: Any) -> str:
     if isinstance(value, (list, tuple, dict)):
         return _json(value)
     return value if isinstance(value, str) else value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _bytes(value: bytes) -> str:
+    """Bytes that are UTF-8 as that text, others as ASCII with `\\xNN`."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in value)
 
 
 def _values(rows: pa.Table) -> Iterator[tuple[Any, ...]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strandline.cli.console import count, grid, output
+from strandline.cli.console import count, errors, grid, output
 from strandline.cli.moments import moment
 from strandline.cli.options import DEFAULT_CONFIG, Config, Json, Lake, Memory, Threads, chosen_streams, place
 
@@ -169,7 +169,11 @@ def _run(
     now = datetime.now(UTC)
     order = Order.of(steps, now, moment(start, now) if start else None, moment(end, now) if end else None)
     streams = chosen_streams(where.config, names or [])
-    outcomes = _outcomes(where, streams, order, jobs)
+    try:
+        outcomes = _outcomes(where, streams, order, jobs)
+    except KeyboardInterrupt:
+        errors().print("\nWhat was committed stays; the same command goes on from there.")
+        raise
     if as_json:
         typer.echo(json.dumps({outcome.stream: _as_json(outcome) for outcome in outcomes}, indent=2))
     else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from strandline.cli.console import errors, grid, output, readable
+from strandline.cli.console import errors, grid, output, readable, shown
 from strandline.cli.failures import fail
 from strandline.cli.options import DEFAULT_CONFIG, Config, Json, Lake, Memory, Threads, good_streams, place
 from strandline.errors import DataError
@@ -144,7 +144,7 @@ def _print_open(reports: Sequence[_Report]) -> None:
     table = grid(f"Open alerts: {len(rows)}{more}", left=("since", "stream", "alert", "severity", "key"), right=("firings",))
     for stream, row in rows[:_OPEN_SHOWN]:
         key = ", ".join(f"{name}={value}" for name, value in json.loads(row["key"]).items())
-        table.add_row(_moment(row["started_at"]), stream, row["alert"], row["severity"], escape(key), f"{row['firings']:,}")
+        table.add_row(_moment(row["started_at"]), stream, row["alert"], row["severity"], shown(key), f"{row['firings']:,}")
     output().print(table)
 
 

@@ -23,9 +23,9 @@ from strandline.spec.model import FieldType, Grain
 BATCH_ROWS = 32_768
 _INTEGER = r"[+-]?[0-9]{1,19}(\.0+)?"
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
-_TIMESTAMP = (
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?( ?(Z|z|[+-][0-9]{2}(:?[0-9]{2})?))?)?"
-)
+_MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?"
+_UTC_TIMESTAMP = rf"({_MOMENT} ?[Zz]?|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})"
+_OFFSET_TIMESTAMP = rf"{_MOMENT} ?[+-][0-9]{{2}}(:?[0-9]{{2}})?"
 _TYPES: dict[str, str] = {
     "string": "VARCHAR", "json": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN",
     "timestamp": "TIMESTAMP", "date": "DATE",
@@ -74,7 +74,11 @@ class DuckDialect(Dialect):
         if type_ == "boolean":
             return f"CASE lower({text}) WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END"
         if type_ == "timestamp":
-            return f"CASE WHEN {self.full_match(text, _TIMESTAMP)} THEN TRY_CAST(replace({text}, ',', '.') AS TIMESTAMP) END"
+            clean = f"replace({text}, ',', '.')"
+            return (
+                f"CASE WHEN {self.full_match(text, _UTC_TIMESTAMP)} THEN TRY_CAST({clean} AS TIMESTAMP) "
+                f"WHEN {self.full_match(text, _OFFSET_TIMESTAMP)} THEN CAST(TRY_CAST({clean} AS TIMESTAMPTZ) AS TIMESTAMP) END"
+            )
         return f"CASE WHEN {self.full_match(text, '[0-9]{4}-[0-9]{2}-[0-9]{2}')} THEN TRY_CAST({text} AS DATE) END"
 
     def sum(self, value: str, type_: FieldType, scale: int) -> str:

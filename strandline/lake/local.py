@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -65,15 +66,15 @@ class LocalObjects:
         """Whether there is an object of that key."""
         return self._path(key).is_file()
 
-    def list(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
-        """The objects whose key starts with `prefix`, in byte order of their keys, after `start_after`."""
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """The objects whose key starts with `prefix`, in byte order of their keys."""
         base = self._path(prefix.rpartition("/")[0])
         found = []
         for folder, _, names in os.walk(base):
             relative = Path(folder).relative_to(self.root).as_posix()
             for name in names:
                 key = name if relative == "." else f"{relative}/{name}"
-                if key.startswith(prefix) and key > start_after and not name.endswith(".tmp"):
+                if key.startswith(prefix) and not _is_partial(name):
                     found.append(key)
         for key in sorted(found, key=str.encode):
             try:
@@ -81,7 +82,8 @@ class LocalObjects:
             except FileNotFoundError:
                 continue
             tag = hashlib.sha256(f"{status.st_mtime_ns}:{status.st_size}".encode()).hexdigest()[:16]
-            yield ObjectInfo(key, status.st_size, tag)
+            modified = datetime.fromtimestamp(max(status.st_mtime, status.st_ctime), UTC)
+            yield ObjectInfo(key, status.st_size, tag, modified)
 
     def open(self, key: str) -> BinaryIO:
         """A stream over the object in bounded memory."""
@@ -97,3 +99,8 @@ class LocalObjects:
             self._path(key).unlink(missing_ok=True)
             count += 1
         return count
+
+
+def _is_partial(name: str) -> bool:
+    """Whether the file is one that `put` is still writing."""
+    return name.startswith(".") and name.endswith(".tmp")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
@@ -31,11 +32,12 @@ class S3Credentials:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """One entry of a listing; `size` in bytes."""
+    """One entry of a listing; `size` in bytes, `modified` in UTC (where a folder tells it, also the time it was moved there)."""
 
     key: str
     size: int
     etag: str
+    modified: datetime
 
 
 class Objects(Protocol):
@@ -57,8 +59,11 @@ class Objects(Protocol):
         """Whether there is an object of that key."""
         ...
 
-    def list(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
-        """The objects whose key starts with `prefix`, in byte order of their keys, after `start_after`."""
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """The objects whose key starts with `prefix`, in the endpoint's order.
+
+        S3 and folders list by the bytes of the whole key; some S3-compatible servers list folder by folder.
+        """
         ...
 
     def open(self, key: str) -> BinaryIO:

@@ -124,14 +124,14 @@ class S3Objects:
             raise classified(error, f"head {self.url}/{key}") from error
         return True
 
-    def list(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
-        """The objects whose key starts with `prefix`, in byte order of their keys, after `start_after`."""
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """The objects whose key starts with `prefix`, in the endpoint's order (AWS: by bytes)."""
         paginator = self._client.get_paginator("list_objects_v2")
-        after: dict[str, Any] = {"StartAfter": self.prefix + start_after} if start_after else {}
         try:
-            for page in paginator.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix, **after):
+            for page in paginator.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix):
                 for entry in page.get("Contents", []):
-                    yield ObjectInfo(entry["Key"].removeprefix(self.prefix), entry["Size"], entry["ETag"].strip('"'))
+                    key = entry["Key"].removeprefix(self.prefix)
+                    yield ObjectInfo(key, entry["Size"], entry["ETag"].strip('"'), entry["LastModified"])
         except (ClientError, BotoCoreError) as error:
             raise classified(error, f"list {self.url}/{prefix}") from error
 

@@ -24,12 +24,24 @@ USER = "admin"
 PARALLELISM = 4
 
 _LAUNCHER = """#!/bin/sh
-# Found first on PATH by `airflow standalone`. The scheduler and the triggerer would each start a log server that listens on
-# every interface; the UI reads the logs from disk, so neither is needed.
+# Found first on PATH by `airflow standalone`. Two things are mended on the way:
+# - the scheduler waits for the API, or else the first tasks after a restart would fail to reach it;
+# - scheduler and triggerer start no log server: it would listen on every interface, and the UI reads the logs from disk.
 case "$1" in
-  scheduler | triggerer) exec {airflow} "$@" --skip-serve-logs ;;
+  scheduler) {python} -c {wait} && exec {airflow} "$@" --skip-serve-logs ;;
+  triggerer) exec {airflow} "$@" --skip-serve-logs ;;
   *) exec {airflow} "$@" ;;
 esac
+"""
+
+_WAIT_FOR_API = """
+import socket, time
+while True:
+    try:
+        socket.create_connection(("{host}", {port}), timeout=1).close()
+        break
+    except OSError:
+        time.sleep(0.2)
 """
 
 
@@ -79,7 +91,7 @@ class Airflow:
         """Whether an Airflow of this home runs, started by this process or an earlier one."""
         return processes.recall(self._pid_file) is not None
 
-    def start(self, timeout: float = 180.0, waiting: Callable[[str], None] = lambda text: None) -> Airflow:
+    def start(self, timeout: float = 600.0, waiting: Callable[[str], None] = lambda text: None) -> Airflow:
         """Start Airflow and wait until scheduler, DAG processor and API answer; what an earlier process left is stopped first.
 
         `waiting` is told in a few words what is missing. Raises `UsageError` when the wanted port is taken,
@@ -125,7 +137,10 @@ class Airflow:
         self.home.chmod(0o700)
         launcher = self.home / "bin" / "airflow"
         launcher.parent.mkdir(parents=True, exist_ok=True)
-        launcher.write_text(_LAUNCHER.format(airflow=shlex.quote(str(program()))), encoding="utf-8")
+        wait = _WAIT_FOR_API.format(host=ports.LOOPBACK, port=self.port)
+        parts = {"airflow": str(program()), "python": sys.executable, "wait": wait}
+        text = _LAUNCHER.format(**{name: shlex.quote(part) for name, part in parts.items()})
+        launcher.write_text(text, encoding="utf-8")
         launcher.chmod(0o755)
         (self.home / "plugins").mkdir(exist_ok=True)
         credentials.write_private(self.home / "passwords.json", json.dumps({USER: self.secrets.admin_password}) + "\n")

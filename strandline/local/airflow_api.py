@@ -71,7 +71,7 @@ class AirflowApi:
         """What Airflow could not import: one text a file, with the path first."""
         return [f"{e['filename']}: {e['stack_trace']}" for e in self._call("GET", "/importErrors?limit=100")["import_errors"]]
 
-    def wait_for_dags(self, wanted: Sequence[str], timeout: float = 120.0) -> None:
+    def wait_for_dags(self, wanted: Sequence[str], timeout: float = 600.0) -> None:
         """Return when all the DAGs are there. Raises `UsageError` with Airflow's import errors when they are not in time."""
         deadline = time.monotonic() + timeout
         while missing := sorted(set(wanted) - self.dags().keys()):
@@ -102,7 +102,7 @@ class AirflowApi:
         return {task["task_id"]: task["state"] or "none" for task in self._tasks(run)}
 
     def wait(
-        self, run: DagRun, *, timeout: float = 900.0, progress: Callable[[dict[str, str]], None] = lambda states: None
+        self, run: DagRun, *, timeout: float = 3600.0, progress: Callable[[dict[str, str]], None] = lambda states: None
     ) -> DagRun:
         """The run once it has succeeded; `progress` is told the states of its tasks about once a second.
 

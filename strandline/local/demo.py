@@ -34,11 +34,15 @@ def run(settings: Settings, narrator: Narrator) -> int:
     processes.remember(processes.Handle.of(os.getpid()), pid_file)
     _listen()
     stack = ExitStack()
+    tour = Tour(settings, narrator, stack)
     try:
-        return _guided(Tour(settings, narrator, stack), narrator)
+        return _guided(tour, narrator)
     finally:
         _be_deaf()
-        stack.close()
+        if tour.has_started:
+            with narrator.step("Stop Airflow and the S3 server") as step:
+                stack.close()
+                step.result = "everything written stays in .local and .airflow; `make demo` goes on from here"
         processes.forget(pid_file)
 
 
@@ -82,7 +86,7 @@ def _guided(tour: Tour, narrator: Narrator) -> int:
         tour.run()
         return 0
     except KeyboardInterrupt:
-        narrator.say("Stopping Airflow and the S3 server; what was written stays in .local and .airflow.")
+        narrator.say("Asked to stop.")
         return 130 if tour.settings.once else 0
     except (UsageError, ConfigError) as error:
         narrator.fail(str(error))

@@ -18,6 +18,9 @@ from strandline.errors import StrandlineError
 _CLOCK_SLACK = 5.0
 """Seconds by which two readings of a process's start may differ (the system clock may be set in between)."""
 
+_LOG_SIZE = 20_000_000
+"""Bytes; a longer log is set aside when its program starts again."""
+
 
 class ProcessError(StrandlineError):
     """A child process did not start, died or could not be stopped; the message ends with the tail of its log."""
@@ -47,9 +50,11 @@ class Handle:
 def spawn(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, pid_file: Path) -> subprocess.Popen[bytes]:
     """The child, leading its own session, so that a Ctrl-C at the terminal reaches only us and we stop it in order.
 
-    Its output is appended to `log`; `pid_file` holds its handle until `stop` or `forget`.
+    Its output is appended to `log`, of which one older part is kept; `pid_file` holds its handle until `forget`.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > _LOG_SIZE:
+        log.replace(log.with_suffix(".1.log"))
     pid_file.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         child = subprocess.Popen(
@@ -128,7 +133,8 @@ def tail(log: Path, lines: int = 20, start: int = 0) -> str:
     """The last lines of a log from byte `start` on, for a message; empty when there is no log."""
     try:
         with log.open("rb") as stream:
-            stream.seek(start)
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(start if start <= size else 0)  # a log set aside since then starts anew
             text = stream.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return ""

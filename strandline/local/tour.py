@@ -61,6 +61,7 @@ class Tour:
         self.narrator = narrator
         self._stack = stack
         self._streams: dict[str, Stream] = {}
+        self.has_started = False
 
     def run(self) -> None:
         """Everything from the checks to the summary, and then, unless `once`, waiting for Ctrl-C."""
@@ -101,6 +102,7 @@ class Tour:
             server = Seaweed(self.settings.local, self.settings.s3_port)
             server.stop()  # what a killed demo left running
             self._stack.callback(server.stop)
+            self.has_started = True
             server.start()
             step.result = server.endpoint_url
         secrets = server.credentials
@@ -177,9 +179,10 @@ class Tour:
         console.print()
         console.print(f"Dashboards  {page}", soft_wrap=True, highlight=False)
         if not self.settings.once:
-            console.print(f"Airflow     {airflow.url}   user {USER}, password {airflow.secrets.admin_password}", soft_wrap=True)
+            login = f"user {USER}, password {airflow.secrets.admin_password}"
+            console.print(f"Airflow     {airflow.url}   {login}", soft_wrap=True, highlight=False, markup=False)
         console.print(
-            f"The lake    {LAKE}   . {self.settings.local / 'env'}  makes `strandline query` reach it", soft_wrap=True
+            f"The lake    {LAKE}   to query it: source {self.settings.local / 'env'}", soft_wrap=True, highlight=False
         )
         unbalanced = [name for name, account in accounts.items() if not account.balances]
         if unbalanced:

@@ -24,13 +24,13 @@ FIRINGS = pa.schema(
      ("event_date", pa.date32())]
 )  # fmt: skip
 DAYS = pa.schema(
-    [("alert", pa.string()), ("key", pa.string()), ("first_at", _STAMP), ("first_fires", pa.bool_()), ("last_fires", pa.bool_()),
-     ("islands", pa.string()), ("event_date", pa.date32())]
+    [("alert", pa.string()), ("key", pa.string()), ("first_at", _STAMP), ("first_fires", pa.bool_()),
+     ("last_fires", pa.bool_()), ("islands", pa.string()), ("event_date", pa.date32())]
 )  # fmt: skip
 EPISODES = pa.schema(
     [("id", pa.string()), ("alert", pa.string()), ("severity", pa.string()), ("key", pa.string()), ("started_at", _STAMP),
-     ("last_fired_at", _STAMP), ("resolved_at", _STAMP), ("firings", pa.int64()), ("peaks", pa.string()), ("state", pa.string()),
-     ("notified_opened_at", _STAMP), ("notified_resolved_at", _STAMP), ("event_date", pa.date32())]
+     ("last_fired_at", _STAMP), ("resolved_at", _STAMP), ("firings", pa.int64()), ("peaks", pa.string()),
+     ("state", pa.string()), ("notified_opened_at", _STAMP), ("notified_resolved_at", _STAMP), ("event_date", pa.date32())]
 )  # fmt: skip
 
 

@@ -1,12 +1,13 @@
 """Alerts as episodes, kept in the lake and told once.
 
-Three Delta tables a stream, each partitioned by `event_date`: `firings` (one row per window or row on which an alert fires), `days`
-(one row per alert, key and day: the islands of that day) and `episodes` (partition: the day an episode started). A refresh evaluates
-only the days that changed since the last one and writes in this order: firings, episodes, days. Each commit carries the positions
-reached, and a refresh that died on the way is taken up again to the same result, because `days` still holds what was before.
+Three Delta tables a stream, each partitioned by `event_date`: `firings` (one row per window or row on which an alert
+fires), `days` (one row per alert, key and day: the islands of that day) and `episodes` (partition: the day an episode
+started). A refresh evaluates only the days that changed since the last one and writes in this order: firings, episodes,
+days. Each commit carries the positions reached, and a refresh that died on the way is taken up again to the same result,
+because `days` still holds what was before.
 
-Notifications follow the outbox pattern: an episode is committed first, then told, then marked as told. A process that dies between
-telling and marking tells that episode again at the next run: at least once, and exactly once when nothing dies.
+Notifications follow the outbox pattern: an episode is committed first, then told, then marked as told. A process that dies
+between telling and marking tells that episode again at the next run: at least once, and exactly once when nothing dies.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from strandline.publish.alert_tables import (
     read_episodes,
 )
 from strandline.publish.conditions import Condition, Firing, Session, compile_condition, evaluate
-from strandline.publish.episodes import Day, DayReader, Episode, Key, affected, restitch
+from strandline.publish.episodes import Day, Episode, Key
+from strandline.publish.stitching import DayReader, affected, restitch
 from strandline.spec.model import Alert, Stream
 
 if TYPE_CHECKING:

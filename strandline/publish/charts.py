@@ -1,6 +1,8 @@
-"""Vega-Lite specifications of panels, and sparklines as SVG. Colours are CSS variables of the page, so light and dark need no script.
+"""Vega-Lite specifications of panels, and sparklines as SVG. Colours are CSS variables of the page, so light and dark need
+no script.
 
-Data fields have fixed one-letter names and series are numbered: nothing that came with the data is ever part of an expression.
+Data fields have fixed one-letter names and series are numbered: nothing that came with the data is ever part of an
+expression.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ CONFIG: dict[str, Any] = {
     "range": {"category": [*(f"var(--s{i})" for i in range(1, TOP + 1)), "var(--s-other)"]},
 }  # fmt: skip
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+_TIP = {"content": "data"}
 _SMALL = ("5 minutes", "15 minutes", "hour")
 
 
@@ -34,7 +37,12 @@ def spec(data: PanelData) -> dict[str, Any]:
     if data.panel.kind == "bar" and data.panel.by:
         return _bars(data)
     width = {"$schema": _SCHEMA, "width": "container", "height": 220}
-    fit = {"autosize": {"type": "fit", "contains": "padding", "resize": True}, "padding": 2, "config": CONFIG}
+    fit = {
+        "autosize": {"type": "fit", "contains": "padding", "resize": True},
+        "padding": 2,
+        "config": CONFIG,
+        "usermeta": _names(data),
+    }
     if data.panel.kind == "bar":
         return {**width, **fit, "layer": [*_band(data), _columns(data), *_rug(data)]}
     stacked = data.panel.kind == "area" and data.additive
@@ -62,10 +70,11 @@ def _stacked_rows(data: PanelData) -> list[dict[str, Any]]:
 
 
 def _rows(data: PanelData, joined: bool) -> list[dict[str, Any]]:
-    """The points as chart rows: t and e window in ms since 1970, v value, s series number, g segment, o alone in its segment.
+    """The points as chart rows: t and e window in ms since 1970, v value, s series number, g segment, o alone in its
+    segment.
 
-    p is 1 in the last windows that are all provisional. Joined: where they begin the last final point is repeated in the next segment,
-    so that lines meet. A window without a row breaks the line.
+    p is 1 in the last windows that are all provisional. Joined: where they begin the last final point is repeated in the
+    next segment, so that lines meet. A window without a row breaks the line.
     """
     start = provisional_from(data)
     rows: list[dict[str, Any]] = []
@@ -173,8 +182,8 @@ def _rug(data: PanelData) -> list[dict[str, Any]]:
             "encoding": {
                 "x": {"field": "a", "type": "temporal", "scale": {"type": "utc"}},
                 "x2": {"field": "b"},
-                "y": {"value": {"expr": "height - 4"}},
-                "y2": {"value": {"expr": "height"}},
+                "y": {"value": {"expr": "height + 1"}},
+                "y2": {"value": {"expr": "height + 5"}},
             },
         }
     ]
@@ -207,11 +216,10 @@ def _colour() -> dict[str, Any]:
     return {"field": "s", "type": "ordinal", "scale": {"domain": list(range(TOP + 1)), "range": "category"}, "legend": None}
 
 
-def _tooltip(data: PanelData) -> list[dict[str, str]]:
-    shown = [("w", "Window (UTC)"), ("d", data.panel.metric or "value"), ("c", "Status")]
-    if data.panel.by:
-        shown.insert(1, ("n", data.panel.by))
-    return [{"field": field, "type": "nominal", "title": title} for field, title in shown]
+def _names(data: PanelData) -> dict[str, str]:
+    """What the page's script writes before the parts of a point when the pointer is on it."""
+    names = {"w": "Window (UTC)", "n": data.panel.by or "", "d": data.panel.metric or "value", "c": "Status"}
+    return {field: name for field, name in names.items() if name}
 
 
 def _lines(data: PanelData) -> list[dict[str, Any]]:
@@ -237,13 +245,12 @@ def _hover(data: PanelData, field: str = "v") -> dict[str, Any]:
     return {
         "transform": [{"filter": "datum.j != 1"}],
         "params": [{"name": "near", "select": near}],
-        "mark": {"type": "point", "filled": True, "size": 55, "stroke": "var(--card)", "strokeWidth": 1.5},
+        "mark": {"type": "point", "filled": True, "size": 55, "tooltip": _TIP, "stroke": "var(--card)", "strokeWidth": 1.5},
         "encoding": {
             "x": _x(data),
             "y": _y(data) | {"field": field},
             "color": _colour(),
             "opacity": seen,
-            "tooltip": _tooltip(data),
         },
     }
 
@@ -261,7 +268,14 @@ def _areas(data: PanelData) -> list[dict[str, Any]]:
 
 def _columns(data: PanelData) -> dict[str, Any]:
     """One bar a window."""
-    mark = {"type": "rect", "color": "var(--s1)", "cornerRadiusTopLeft": 2, "cornerRadiusTopRight": 2, "x2Offset": -1}
+    mark = {
+        "type": "rect",
+        "color": "var(--s1)",
+        "cornerRadiusTopLeft": 2,
+        "cornerRadiusTopRight": 2,
+        "x2Offset": -1,
+        "tooltip": _TIP,
+    }
     opacity = {"condition": {"test": "datum.p == 1", "value": 0.45}, "value": 0.9}
     encoding = {
         "x": _x(data),
@@ -269,7 +283,6 @@ def _columns(data: PanelData) -> dict[str, Any]:
         "y": _y(data),
         "y2": {"datum": 0},
         "opacity": opacity,
-        "tooltip": _tooltip(data),
     }
     return {"data": {"values": _rows(data, joined=False)}, "mark": mark, "encoding": encoding}
 
@@ -285,25 +298,23 @@ def _bars(data: PanelData) -> dict[str, Any]:
     if not data.additive:
         rows = _highest(rows)
     high = max((float(r["v"]) for r in rows), default=0.0)
-    order = list(dict.fromkeys(r["n"] for r in sorted(rows, key=lambda r: r["i"])))
     labels = {"title": None, "labelLimit": 150, "labelColor": "var(--ink)", "labelFontSize": 12, "domain": False, "grid": False}
     axis = {"format": _format(data, high), "tickCount": 4, "title": None, "grid": True, "domain": False}
-    tooltip = [("n", data.panel.by or ""), ("d", data.panel.metric or "value"), ("c", "Status")]
     return {
         "$schema": _SCHEMA,
         "width": "container",
-        "height": max(120, 36 + 23 * len(order)),
+        "height": max(120, 36 + 23 * len({r["i"] for r in rows})),
         "autosize": {"type": "fit", "contains": "padding", "resize": True},
         "padding": 2,
         "config": CONFIG,
+        "usermeta": _names(data),
         "data": {"values": rows},
-        "mark": {"type": "bar", "color": "var(--s1)", "cornerRadiusEnd": 3, "height": {"band": 0.62}},
+        "mark": {"type": "bar", "color": "var(--s1)", "cornerRadiusEnd": 3, "height": {"band": 0.62}, "tooltip": _TIP},
         "encoding": {
-            "y": {"field": "n", "type": "nominal", "sort": order, "axis": labels},
+            "y": {"field": "n", "type": "nominal", "sort": {"field": "i", "op": "min"}, "axis": labels},
             "x": {"field": "v", "type": "quantitative", "axis": axis, "scale": {"zero": True, "nice": True}},
             "opacity": {"condition": {"test": "datum.p == 1", "value": 0.45}, "value": 0.9},
             "order": {"field": "p", "type": "ordinal"},
-            "tooltip": [{"field": f, "type": "nominal", "title": t} for f, t in tooltip],
         },
     }
 
@@ -316,23 +327,3 @@ def _highest(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         if seen is None or row["v"] > seen["v"]:
             best[row["n"]] = row
     return list(best.values())
-
-
-def sparkline(values: Sequence[float | None], width: int = 120, height: int = 32) -> str:
-    """The `d` of an SVG path through the values, scaled to the box; gaps where a value is None, empty when there is nothing."""
-    known = [v for v in values if v is not None]
-    if len(known) < 2:
-        return ""
-    low, high = min(0.0, *known) if min(known) < 0.5 * max(known) else min(known), max(known)
-    span = (high - low) or 1.0
-    step = width / max(len(values) - 1, 1)
-    parts: list[str] = []
-    pen = "M"
-    for index, value in enumerate(values):
-        if value is None:
-            pen = "M"
-            continue
-        y = height - 2 - (value - low) / span * (height - 4)
-        parts.append(f"{pen}{index * step:.1f},{y:.1f}")
-        pen = "L"
-    return "".join(parts)

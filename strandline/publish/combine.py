@@ -22,7 +22,8 @@ NOTHING = "(none)"
 
 @dataclass(frozen=True, slots=True)
 class Combined:
-    """Rows of (window start, series, value or None, provisional) in time order; `how` says what was done to combine, if anything.
+    """Rows of (window start, series, value or None, provisional) in time order; `how` says what was done to combine, if
+    anything.
 
     Without a dimension to split by the only series is "". Over windows the time is that of the last window.
     """

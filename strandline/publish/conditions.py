@@ -1,7 +1,7 @@
 """What an alert's condition gives on the rows of some days: firings, islands and day summaries.
 
-The SQL is plain but for the condition itself, which the engine's dialect renders from the checked tree; only what fires and one row
-per key and day leave the engine.
+The SQL is plain but for the condition itself, which the engine's dialect renders from the checked tree; only what fires and
+one row per key and day leave the engine.
 """
 
 from __future__ import annotations

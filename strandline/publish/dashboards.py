@@ -1,7 +1,7 @@
 """The pages: one self-contained HTML file a stream, and an index of all. Pure: the same values give the same bytes.
 
-A stream's values are hostile: every text is escaped by the templates, chart data stand in the page as JSON in which `<`, `>` and `&`
-are escaped, and the page's policy runs no script but its own.
+A stream's values are hostile: every text is escaped by the templates, chart data stand in the page as JSON in which `<`,
+`>` and `&` are escaped, and the page's policy runs no script but its own.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from markupsafe import Markup
 
 from strandline.publish import layout
 from strandline.publish.assets import chart_script, page_script, render
-from strandline.publish.charts import sparkline
 from strandline.publish.episodes import Episode
 from strandline.publish.numbers import short
 from strandline.publish.panels import PanelData, Unit
+from strandline.publish.sparkline import sparkline
 from strandline.spec.model import Stream
 
 FIRST_EPISODES = 8
@@ -67,7 +67,9 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class PageData:
-    """Everything a stream's page shows; `as_of` None: nothing published yet. `episodes` are those to list, open ones among them."""
+    """Everything a stream's page shows; `as_of` None: nothing published yet. `episodes` are those to list, open ones among
+    them.
+    """
 
     stream: Stream
     as_of: datetime | None = None
@@ -82,7 +84,9 @@ class PageData:
 
 @dataclass(frozen=True, slots=True)
 class StreamSummary:
-    """What the index says of one stream; kept as JSON beside its page. `stale_minutes`: after which age the data count as stale."""
+    """What the index says of one stream; kept as JSON beside its page. `stale_minutes`: after which age the data count as
+    stale.
+    """
 
     name: str
     purpose: str
@@ -123,11 +127,13 @@ def embed(value: Any) -> Markup:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
+    return Markup(text)  # noqa: S704 - no character that means anything to HTML is left
 
 
 def listed(episodes: Sequence[Episode]) -> tuple[Episode, ...]:
-    """Open episodes first (worst, then newest), then the most recent resolved ones, no more than a page lists; none withdrawn."""
+    """Open episodes first (worst, then newest), then the most recent resolved ones, no more than a page lists; none
+    withdrawn.
+    """
     shown = [e for e in episodes if e.state != "withdrawn"]
     newest = sorted(shown, key=lambda e: (e.started_at, e.id), reverse=True)
     newest.sort(key=lambda e: (e.state != "open", _rank(e.severity) if e.state == "open" else 0))
@@ -141,8 +147,9 @@ def _rank(severity: str) -> int:
 def render_stream_page(
     page: PageData, open_alerts: int | None = None, all_episodes: int | None = None, charts: Callable[[], str] = chart_script
 ) -> str:
-    """The whole page. `open_alerts` and `all_episodes` count more than are listed, when there are more; `charts` gives the script
-    that draws, and is called only when there is something to draw."""
+    """The whole page. `open_alerts` and `all_episodes` count more than are listed, when there are more; `charts` gives the
+    script that draws, and is called only when there is something to draw.
+    """
     opened = open_alerts if open_alerts is not None else sum(e.state == "open" for e in page.episodes)
     total = all_episodes if all_episodes is not None else len(page.episodes)
     panels = layout.paired([layout.panel_view(panel, embed) for panel in page.panels if panel.panel.kind != "stat"])

@@ -1,4 +1,6 @@
-"""The data behind a panel for other tools: JSON and Parquet, one row per point or table row. The same data give the same bytes."""
+"""The data behind a panel for other tools: JSON and Parquet, one row per point or table row. The same data give the same
+bytes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from strandline.publish.panels import PanelData, window_end
 
 
 def panel_rows(data: PanelData) -> list[dict[str, Any]]:
-    """The rows: `window_start`, `window_end`, the dimension, the metric, `status`; of a table panel its own columns and `status`."""
+    """The rows: `window_start`, `window_end`, the dimension, the metric, `status`; of a table panel its own columns and
+    `status`.
+    """
     if data.columns:
         return [{**{name: row[name] for name in data.columns}, "status": row["_status"]} for row in data.rows]
     panel = data.panel

@@ -73,7 +73,9 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class PanelData:
-    """One panel, ready to draw. `series` in the order of the legend; table panels have `columns` and `rows` instead of points."""
+    """One panel, ready to draw. `series` in the order of the legend; table panels have `columns` and `rows` instead of
+    points.
+    """
 
     slug: str
     panel: Panel
@@ -147,7 +149,9 @@ def newest(rows: pa.Table, grain: Grain, as_of: datetime) -> tuple[pa.Table, dat
 
 
 def panel_data(stream: Stream, panel: Panel, slug: str, rows: pa.Table, as_of: datetime, ahead: int = 0) -> PanelData:
-    """The panel over `rows` of its served table (at least its newest windows); `ahead` rows of later windows were left unread."""
+    """The panel over `rows` of its served table (at least its newest windows); `ahead` rows of later windows were left
+    unread.
+    """
     table = stream.gold_named(panel.table)
     shown, last, later = newest(rows, table.grain, as_of)
     ahead += later

@@ -1,7 +1,8 @@
 """Publish: alerts and dashboards of one stream from its published table versions.
 
-Pages depend on table versions and on this package alone, never on the wall clock: publishing twice leaves the same bytes. What a
-page was made from is kept beside it as a fingerprint, written last, so that an interrupted run is repeated and an idle one is cheap.
+Pages depend on table versions and on this package alone, never on the wall clock: publishing twice leaves the same bytes.
+What a page was made from is kept beside it as a fingerprint, written last, so that an interrupted run is repeated and an
+idle one is cheap.
 """
 
 from __future__ import annotations
@@ -57,10 +58,11 @@ class Published:
 
 
 def publish(runtime: Runtime, stream: Stream, notify: Notify) -> dict[str, int]:
-    """Counts: `days` whose alerts were evaluated, `firings` on them, `episodes` open now, `notified`, `pages` and `files` written.
+    """Counts: `days` whose alerts were evaluated, `firings` on them, `episodes` open now, `notified`, `pages` and `files`
+    written.
 
-    An episode is notified once for opening and once for resolving; when `notify` raises, the pages are still written and the error
-    goes on, so that the next run tells what is left.
+    An episode is notified once for opening and once for resolving; when `notify` raises, the pages are still written and
+    the error goes on, so that the next run tells what is left.
     """
     published = read_published(runtime.lake, stream)
     store = AlertStore(runtime.lake, stream.name)
@@ -184,7 +186,9 @@ def _summary_of(objects: Objects, key: str) -> StreamSummary | None:
 
 
 def _write_index(runtime: Runtime) -> int:
-    """1 when the index was written. It is read again after writing, so that of two streams that publish at once neither is lost."""
+    """1 when the index was written. It is read again after writing, so that of two streams that publish at once neither is
+    lost.
+    """
     objects = runtime.lake.objects
     key = f"{paths.DASHBOARDS}/index.html"
     written = 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
+from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,10 @@ from strandline.sources.source import Headers, OpenObjects, Position, RawLine, S
 from strandline.spec.model import FilesSource, Stream
 
 if TYPE_CHECKING:
-    from strandline.lake.objects import Objects
+    from strandline.lake.objects import ObjectInfo, Objects
+
+MARGIN = timedelta(hours=6)
+"""How far clocks may differ, and how long an upload may take: S3 dates an object by the start of its upload."""
 
 
 def open_reader(stream: Stream, objects: OpenObjects, http_headers: Headers) -> FilesReader:
@@ -29,6 +34,9 @@ def open_reader(stream: Stream, objects: OpenObjects, http_headers: Headers) -> 
 
 class FilesReader:
     """Takes up to `max_files` objects a landing interval that no earlier one took; names are relative to the location.
+
+    The folder is listed whole, because an object may appear before names that were taken; only objects that came within
+    `MARGIN` of the last listing are looked up one by one.
 
     Names with a part that begins with `_` or `.` are left alone, and so are those that `pattern` (fnmatch, over the whole name
     or its last part) does not match. An object counts by its name: it must be whole when it appears, and what a later object of
@@ -51,17 +59,9 @@ class FilesReader:
         objects = self._objects(self._source.location, self._source.connection)
         if "://" not in objects.url and not Path(objects.url).is_dir():
             raise SourceError(f"stream {self._stream.name}: there is no folder {objects.url}")
-        names = self._new(objects, position)
-        return SourceBatch(self._lines(objects, names), partial(_position, names, position))
-
-    def _new(self, objects: Objects, position: Position) -> list[str]:
-        names: list[str] = []
-        for info in objects.list():
-            if len(names) >= self._source.max_files:
-                break
-            if self._wanted(info.key) and not position.is_landed(info.key):
-                names.append(info.key)
-        return names
+        listing = _Listing(position, self._wanted)
+        names = nsmallest(self._source.max_files, listing.new(objects))
+        return SourceBatch(self._lines(objects, names), partial(listing.position, names))
 
     def _wanted(self, name: str) -> bool:
         parts = name.split("/")
@@ -95,6 +95,46 @@ class FilesReader:
             raise SourceError(f"{name}: its first record names no declared column; a CSV object begins with a header")
 
 
-def _position(names: list[str], before: Position) -> dict[str, Any]:
-    last = max([*names, str(before.cursor.get("last", ""))])
-    return {"cursor": {"last": last} if last else {}, "objects": names}
+class _Listing:
+    """Tells new objects from landed ones in one listing, and remembers for the next what came lately.
+
+    The cursor is `{"last": greatest name taken, "listed_at": time of the listing, "recent": names taken that came within MARGIN}`.
+    A name up to `last` whose object is older than the last listing (less the margin) was there then, and so it was taken.
+    """
+
+    def __init__(self, position: Position, wanted: Callable[[str], bool]) -> None:
+        self._before, self._wanted = position, wanted
+        self._last = str(position.cursor.get("last", ""))
+        self._known = frozenset(position.cursor.get("recent", ()))
+        listed_at = position.cursor.get("listed_at")
+        self._settled = datetime.fromisoformat(listed_at) - MARGIN if listed_at else datetime.min.replace(tzinfo=UTC)
+        self._now = datetime.now(UTC)
+        self._recent: set[str] = set()
+        self._waiting: set[str] = set()
+
+    def new(self, objects: Objects) -> Iterator[str]:
+        """The names of the objects that nobody took."""
+        for info in objects.list():
+            if not self._wanted(info.key):
+                continue
+            lately = info.modified >= self._now - MARGIN
+            if lately:
+                self._recent.add(info.key)
+            if not self._is_landed(info):
+                if lately:
+                    self._waiting.add(info.key)
+                yield info.key
+
+    def _is_landed(self, info: ObjectInfo) -> bool:
+        if info.key <= self._last and (info.modified < self._settled or info.key in self._known):
+            return True
+        return self._before.is_landed(info.key)
+
+    def position(self, names: list[str]) -> dict[str, Any]:
+        """The position once `names` are taken."""
+        last = max([*names, self._last])
+        if not last:
+            return {"cursor": {}, "objects": []}
+        recent = self._recent - (self._waiting - set(names))
+        cursor = {"last": last, "listed_at": self._now.isoformat(), "recent": sorted(recent)}
+        return {"cursor": cursor, "objects": names}

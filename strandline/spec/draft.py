@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from strandline.errors import Problem
 from strandline.spec.document import Document, dotted
 from strandline.spec.expressions import ExpressionError, ExpressionType, TypedExpression, parse_expression
 from strandline.spec.positions import Path
+from strandline.spec.reach import Domain, Reach, dead_values, reach_of
 from strandline.spec.wording import did_you_mean, either, listed
 
+Condition = Literal["rule", "budget", "filter", "alert"]
 NUMERIC = ("integer", "number", "decimal")
 RESERVED = ("event_date", "landing_date", "window_start", "now")
 
@@ -24,17 +26,22 @@ class Columns:
     scales: dict[str, int] = field(default_factory=dict)
     growths: dict[str, int] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
+    domains: dict[str, Domain] = field(default_factory=dict)
 
-    def add(self, name: str, kind: ExpressionType, scale: int | None = None, growth: int = 1) -> None:
+    def add(
+        self, name: str, kind: ExpressionType, scale: int | None = None, growth: int = 1, domain: Domain | None = None
+    ) -> None:
         """Adds or replaces one column."""
         self.types[name] = kind
+        if domain is not None:
+            self.domains[name] = domain
         self.growths[name] = growth
         if scale is not None:
             self.scales[name] = scale
 
     def copy(self) -> Columns:
         """A copy that can be added to."""
-        return Columns(dict(self.types), dict(self.scales), dict(self.growths), set(self.dropped))
+        return Columns(dict(self.types), dict(self.scales), dict(self.growths), set(self.dropped), dict(self.domains))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +68,25 @@ class Draft:
     tables: dict[str, Table | None] = field(default_factory=dict)
 
     def report(
-        self, code: str, path: Path, message: str, hint: str = "", *, key: bool = False, offset: int | None = None
+        self,
+        code: str,
+        path: Path,
+        message: str,
+        hint: str = "",
+        *,
+        key: bool = False,
+        offset: int | None = None,
+        level: str = "error",
     ) -> None:
         """Adds a problem at the value (or key) at `path`, or at a character of its text."""
         positions = self.document.positions
         place = positions.key(path) if key else positions.value(path, offset)
-        self.problems.append(Problem(self.document.path, place.line, place.column, code, dotted(path), message, hint))
+        self.problems.append(Problem(self.document.path, place.line, place.column, code, dotted(path), message, hint, level))
+
+    @property
+    def errors(self) -> int:
+        """How many problems were found that are not mere notes."""
+        return sum(problem.level == "error" for problem in self.problems)
 
     def line_of(self, path: Path) -> int:
         """The line the value at `path` starts at."""
@@ -137,15 +157,35 @@ class Draft:
         if found.type != "unknown" and found.type not in (wanted or _STORABLE):
             self._wrong_type(path, found, wanted)
             return None
+        for value, name, choices in dead_values(found.node, columns.domains):
+            close = did_you_mean(value.text, choices)
+            level = "error" if close else "note"
+            message = f"{name} is never '{value.text}' (it has {listed(sorted(choices))})"
+            self.report("SL410", path, message, close, offset=value.start, level=level)
         return found
 
-    def condition(self, path: Path, text: str, columns: Columns, *, now: bool = True) -> TypedExpression | None:
-        """The checked expression at `path` when it is true or false for a row; None when it was refused and reported."""
+    def condition(
+        self, path: Path, text: str, columns: Columns, *, now: bool = True, of: Condition = "filter"
+    ) -> TypedExpression | None:
+        """The checked expression at `path` when it is true or false for a row; None when it was refused and reported.
+
+        What can never hold is reported, and (as a note) a rule or budget that can never fail.
+        """
         found = self.expression(path, text, columns, ("boolean",), now=now)
         if found is not None and found.node.constant:
             self.report("SL407", path, "is the same for every row: it names no column", "name a column, or remove it")
             return None
+        if found is not None:
+            self._check_reach(path, reach_of(found.node, columns.domains), of)
         return found
+
+    def _check_reach(self, path: Path, reach: Reach, of: Condition) -> None:
+        if not reach.true and not any(problem.code == "SL410" and problem.field == dotted(path) for problem in self.problems):
+            ruled_out = f"{_COUNTED} rules it out" if of == "budget" else f"{_DECLARED} rules it out"
+            self.report("SL411", path, _NEVER[of], ruled_out)
+        elif not reach.false and of in ("rule", "budget"):
+            why = f"{_COUNTED} implies it" if of == "budget" else f"{_DECLARED} already implies it"
+            self.report("SL412", path, f"can never fail: {why}", "remove it", level="note")
 
     def _wrong_type(self, path: Path, found: TypedExpression, wanted: Sequence[str]) -> None:
         if wanted == ("boolean",):
@@ -162,6 +202,14 @@ class Draft:
             self.report("SL406", path, f"must be {allowed} (saw {_article(found.type)})")
 
 
+_DECLARED = "what the fields declare (minimum, maximum, choices)"
+_COUNTED = "counts are never below 0 and ratios from 0 to 1, which"
+_NEVER = {
+    "rule": "no row can satisfy it",
+    "budget": "no run can satisfy it",
+    "filter": "holds for no row",
+    "alert": "can never fire",
+}
 _STORABLE = ("string", "integer", "number", "decimal", "boolean", "timestamp", "date", "json")
 
 

@@ -9,6 +9,7 @@ from strandline.spec.document import Document, parse_document, read_document
 from strandline.spec.draft import Draft
 from strandline.spec.model import Retention, Stream, Team
 from strandline.spec.sections.fields import read_fields
+from strandline.spec.sections.generator import check_generator
 from strandline.spec.sections.gold import read_gold
 from strandline.spec.sections.rules import read_rules
 from strandline.spec.sections.silver import read_derived
@@ -100,6 +101,7 @@ def _stream(draft: Draft) -> Stream | None:
     gold = read_gold(draft)
     panels, alerts, tests = read_panels(draft), read_alerts(draft), read_tests(draft)
     source = read_source(draft)
+    check_generator(draft, rules)
     if source is None or _errors(draft.problems):
         return None
     value = draft.document.value

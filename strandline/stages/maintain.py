@@ -39,9 +39,8 @@ def _landed_staging(runtime: Runtime, stream: Stream, watermark: datetime) -> It
     limit = paths.staging(stream.name, Interval(start, start + stream.interval))
     prefix = limit.rpartition("/")[0] + "/"
     for info in runtime.lake.objects.list(prefix):
-        if info.key >= limit:
-            return
-        yield info.key
+        if info.key < limit:
+            yield info.key
 
 
 def _expire_realtime(runtime: Runtime, stream: Stream, line: Line) -> int:

@@ -76,6 +76,13 @@ def test_every_task_of_every_run_succeeds(runs: Runs) -> None:
     assert {state for report in runs.reports for state in report["tasks"].values()} == {"success"}
 
 
+def test_bootstrap_makes_the_bucket_and_says_what_became_of_each_setting(runs: Runs) -> None:
+    (report,) = runs.of("1-infra_s3_bootstrap")
+    done = report["returned"]["bootstrap"]
+    assert done["bucket"] == "made"
+    assert set(done.values()) <= {"made", "set", "not supported by this endpoint"}
+
+
 @pytest.mark.parametrize("stream", STREAMS)
 def test_what_landed_is_good_duplicate_or_quarantined(runs: Runs, stream: str) -> None:
     landed = runs.of(f"2-{stream}_realtime_ingest")[0]["returned"]["land"]

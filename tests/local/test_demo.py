@@ -67,7 +67,7 @@ def test_a_stopped_demo_leaves_no_process(workplace: Path) -> None:
         demo.send_signal(signal.SIGTERM)
         told = demo.communicate(timeout=60)[0]
     assert demo.returncode == 0, told
-    assert "Stopping Airflow and the S3 server" in told
+    assert "✓ Stop Airflow and the S3 server" in told
     assert not [process for process in family if processes.is_live(process)]
     assert not list(workplace.glob(".local/*.pid"))
 

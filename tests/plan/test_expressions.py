@@ -60,7 +60,7 @@ def rows() -> duckdb.DuckDBPyConnection:
 
 
 def parsed(text: str, **options: Any) -> TypedExpression:
-    return parse_expression(text, COLUMNS, **options)
+    return parse_expression(text, COLUMNS, scales={"price": 2}, **options)
 
 
 def values(rows: duckdb.DuckDBPyConnection, text: str) -> list[Any]:
@@ -180,6 +180,23 @@ def test_money_is_added_without_error_and_overflows_to_null(rows: duckdb.DuckDBP
     ]
     assert parsed("price * price").scale == 4
     assert parsed("price * price * price * price * price * price * price").type == "number"
+
+
+def test_decimals_that_nobody_said_the_scale_of_lose_nothing(rows: duckdb.DuckDBPyConnection) -> None:
+    for text, first in [
+        ("price * price", "152.2756"),
+        ("price * 0.5", "6.17"),
+        ("price + 1", "13.34"),
+        ("-price", "-12.34"),
+        ("round(price, 1)", "12.3"),
+        ("coalesce(price, 0) + price * price", "164.6156"),
+        ("case when f then price * price else 0 end", "152.2756"),
+    ]:
+        found = parse_expression(text, COLUMNS)
+        assert found.scale is None
+        row = rows.execute(f"select {found.sql()} from rows").fetchone()
+        assert row is not None
+        assert str(row[0]) == first
 
 
 def test_the_end_of_the_landing_interval_stays_a_column_named_now() -> None:

@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strandline.publish.episodes import Day, DayReader, Episode, Island, Key, Rule, affected, restitch
+from strandline.publish.episodes import Day, Episode, Island, Key, Rule
+from strandline.publish.stitching import DayReader, affected, restitch
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 Evaluations = dict[tuple[str, datetime], float]  # (key, time) → value; above 10 fires

@@ -24,9 +24,8 @@ def stream() -> Stream:
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
 def test_every_field_rule_metric_and_alert_is_on_the_page(stream: Stream) -> None:
     page = stream_page(stream)
-    names = [field.name for field in (*stream.fields, *stream.derived)] + [
-        rule.name for rule in (*stream.rules, *stream.budgets)
-    ]
+    names = [field.name for field in stream.fields] + [column.name for column in stream.derived]
+    names += [rule.name for rule in stream.rules] + [budget.name for budget in stream.budgets]
     names += [metric.name for table in stream.gold for metric in table.metrics] + [alert.name for alert in stream.alerts]
     assert [name for name in names if f"| `{name}` |" not in page] == []
     assert stream.team.owner in page

@@ -53,6 +53,14 @@ def test_a_dag_declared_in_two_files_is_refused_in_the_second(tmp_path: Path) ->
     assert [(problem.path.name, problem.code) for problem in problems] == [("nightly.yaml", "SL612")]
 
 
+def test_a_file_with_another_ending_is_said_and_not_passed_over(tmp_path: Path) -> None:
+    config = config_with(tmp_path, ROOT / "config/dags/batch.yaml")
+    (config / "dags/batch.yaml").rename(config / "dags/batch.yml")
+    layers, problems = check_layers(config)
+    assert layers == []
+    assert [(problem.path.name, problem.code) for problem in problems] == [("batch.yml", "SL114")]
+
+
 def test_a_folder_without_layers_is_a_problem_and_not_an_empty_airflow(tmp_path: Path) -> None:
     _, problems = check_layers(tmp_path)
     assert [problem.code for problem in problems] == ["SL600"]

@@ -9,7 +9,7 @@ import tracemalloc
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from strandline.errors import SourceError, UsageError
 from strandline.intervals import Interval
 from strandline.lake.objects import Objects, S3Credentials, open_objects
 from strandline.sources.compressed import Limits, plain_chunks
-from strandline.sources.files import FilesReader
+from strandline.sources.files import MARGIN, FilesReader
 from strandline.sources.records import csv_records, lines
 from strandline.sources.source import RawLine, SourceBatch, open_source
 from strandline.spec.model import Field, FilesSource, Stream, Team
@@ -192,7 +192,8 @@ def test_objects_are_taken_in_name_order_at_most_max_files_at_a_time_each_once(t
         seen.append([(line.source, line.raw.decode()) for line in batch.lines])
         landed = landed.after(batch)
     assert seen == [[("a10", "a10"), ("a9", "a9")], [("b/1", "b/1"), ("b/2", "b/2")], [("c", "c")], []]
-    assert landed.cursor == {"last": "c"}
+    assert landed.cursor["last"] == "c"
+    assert landed.cursor["recent"] == ["a10", "a9", "b/1", "b/2", "c"]
 
 
 def test_an_object_that_arrives_late_with_an_earlier_name_is_taken_too(tmp_path: Path) -> None:
@@ -203,7 +204,8 @@ def test_an_object_that_arrives_late_with_an_earlier_name_is_taken_too(tmp_path:
     (tmp_path / "a").write_bytes(b"a")
     second = batch_of(tmp_path, landed)
     assert raws(list(second.lines)) == [b"a"]
-    assert second.position() == {"cursor": {"last": "b"}, "objects": ["a"]}
+    assert second.position()["objects"] == ["a"]
+    assert second.position()["cursor"]["last"] == "b"
 
 
 def test_an_empty_object_is_landed_though_it_has_no_line(tmp_path: Path) -> None:
@@ -211,13 +213,23 @@ def test_an_empty_object_is_landed_though_it_has_no_line(tmp_path: Path) -> None
     (tmp_path / "b.gz").write_bytes(gzip.compress(b""))
     batch = batch_of(tmp_path)
     assert list(batch.lines) == []
-    assert batch.position() == {"cursor": {"last": "b.gz"}, "objects": ["a.gz", "b.gz"]}
+    assert batch.position()["objects"] == ["a.gz", "b.gz"]
 
 
 def test_no_new_object_keeps_the_cursor(tmp_path: Path) -> None:
     batch = batch_of(tmp_path, Landed({"last": "z"}))
     assert list(batch.lines) == []
-    assert batch.position() == {"cursor": {"last": "z"}, "objects": []}
+    assert batch.position()["cursor"]["last"] == "z"
+
+
+def test_objects_from_before_the_last_listing_are_not_looked_up_again(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"x")
+    soon = (datetime.now(UTC) + MARGIN + timedelta(minutes=1)).isoformat()
+    batch = batch_of(tmp_path, Landed({"last": "b", "listed_at": soon}))
+    assert list(batch.lines) == []
+    again = batch_of(tmp_path, Landed({"last": "b", "listed_at": datetime.now(UTC).isoformat()}))
+    assert [line.source for line in again.lines] == ["a", "b"]
 
 
 def test_hidden_names_and_names_off_the_pattern_are_left_alone(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.streams.day import BEGIN, Day, simulate, watch
 
 CONFIG = Path(__file__).parents[2] / "config"
 NAMES = ("api_logs", "ecommerce_clickstream", "financial_transactions", "iot_sensors", "social_media")
+NOON = BEGIN.replace(hour=12)
 MALFORMED = {"truncated", "garbage", "not_object", "duplicate_key"}
 PERSONAL = {
     "client_ip",
@@ -98,7 +99,7 @@ def test_faults_are_there_but_a_small_part(day: Day) -> None:
 
 def test_the_parser_refuses_each_malformed_line_for_the_reason_it_was_made(stream: Stream) -> None:
     model, seen = EventModel(stream), set()
-    for interval in intervals_between(BEGIN, BEGIN + timedelta(hours=2), stream.interval):
+    for interval in intervals_between(NOON, NOON + timedelta(hours=4), stream.interval):
         lines, truth = micro_batch(model, interval)
         made = {entry.line: entry.reason for entry in truth.injected if entry.kind in MALFORMED}
         found = parse_lines(stream, lines).reason

@@ -16,12 +16,24 @@
   setInterval(age, minute);
   const options = {
     renderer: "svg", actions: false, ast: true, mode: "vega-lite", defaultStyle: false,
-    tooltip: { theme: "strandline", disableDefaultStyle: true },
     loader: { load: () => Promise.reject(new Error("this page loads nothing")) },
+  };
+  const tip = (names) => (point) => {
+    const table = document.createElement("table");
+    for (const [field, name] of Object.entries(names)) {
+      if (point[field] === undefined) continue;
+      const row = table.insertRow();
+      const label = row.insertCell();
+      label.className = "key";
+      label.textContent = name;
+      row.insertCell().textContent = point[field];
+    }
+    return table.outerHTML;
   };
   document.querySelectorAll("[data-chart]").forEach((el) => {
     const spec = JSON.parse(document.getElementById(el.dataset.chart).textContent);
-    window.vegaEmbed(el, spec, options).then(() => el.setAttribute("data-drawn", "")).catch((error) => {
+    const tooltip = { theme: "strandline", disableDefaultStyle: true, formatTooltip: tip(spec.usermeta) };
+    window.vegaEmbed(el, spec, { ...options, tooltip }).then(() => el.setAttribute("data-drawn", "")).catch((error) => {
       el.textContent = "This chart could not be drawn; its data stand below.";
       console.error(error);
     });

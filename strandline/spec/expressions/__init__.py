@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from strandline.spec.expressions.checker import Checker
 from strandline.spec.expressions.errors import ExpressionError
 from strandline.spec.expressions.growth import growth_of
-from strandline.spec.expressions.nodes import ExpressionType, Node
+from strandline.spec.expressions.nodes import UNKNOWN_SCALE, ExpressionType, Node
 from strandline.spec.expressions.parser import parse
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def parse_expression(
 ) -> TypedExpression:
     """The checked expression of `text` over `columns`; raises ExpressionError with the place in the text and a hint.
 
-    `scales` are the decimals of the decimal columns (2 when not given), `growths` the `growth` of derived columns; with
+    `scales` are the decimals of the decimal columns (without them, decimals are left as wide as they come), `growths` the
+    `growth` of derived columns; with
     `now=False` there is no `now`. A column of type `unknown` fits everywhere: it keeps one mistake from being reported twice.
     """
     known = {"now": "timestamp", **columns} if now and "now" not in columns else columns
@@ -71,7 +72,7 @@ def parse_expression(
         raise ExpressionError("is always NULL", node.start, "", "SL403")
     uses_now = "now" in checker.used and "now" not in columns
     used = frozenset(checker.used - ({"now"} if uses_now else set()))
-    scale = node.scale if node.type == "decimal" else None
+    scale = node.scale if node.type == "decimal" and node.scale != UNKNOWN_SCALE else None
     return TypedExpression(text, node.type, scale, used, uses_now, growth_of(node, growths or {}), node)
 
 

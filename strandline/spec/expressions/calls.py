@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from strandline.spec.expressions.errors import ExpressionError
 from strandline.spec.expressions.functions import FUNCTIONS, SAME_AS, TRUNC_UNITS, Function
 from strandline.spec.expressions.left_out import left_out_word
-from strandline.spec.expressions.nodes import Call, Constant, Node
+from strandline.spec.expressions.nodes import UNKNOWN_SCALE, Call, Constant, Node
 from strandline.spec.patterns import refused_pattern
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _result(checker: Checker, node: Call, function: Function) -> None:
     elif function.result == "same":
         node.type = first.type
         node.scale = 0 if node.name in ("floor", "ceil") else first.scale
-        if node.name == "round" and first.type == "decimal":
+        if node.name == "round" and first.type == "decimal" and first.scale != UNKNOWN_SCALE:
             digits = node.arguments[1] if len(node.arguments) > 1 else None
             node.scale = min(first.scale, int(digits.text)) if isinstance(digits, Constant) else 0
     else:

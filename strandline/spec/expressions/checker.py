@@ -11,6 +11,7 @@ from strandline.spec.expressions.calls import check_call
 from strandline.spec.expressions.errors import ExpressionError
 from strandline.spec.expressions.left_out import left_out_word
 from strandline.spec.expressions.nodes import (
+    UNKNOWN_SCALE,
     Call,
     Case,
     Cast,
@@ -109,7 +110,7 @@ class Checker:
     def _column(self, node: ColumnName) -> None:
         if node.name in self.columns:
             node.type = self.columns[node.name]
-            node.scale = self.scales.get(node.name, 2) if node.type == "decimal" else 0
+            node.scale = self.scales.get(node.name, UNKNOWN_SCALE) if node.type == "decimal" else 0
             self.used.add(node.name)
             return
         left_out = left_out_word(node.name.lower())
@@ -150,6 +151,9 @@ class Checker:
         node.type = "number" if node.operator == "/" else self.common_number(node.operands)
         if node.type == "decimal":
             scales = [operand.scale for operand in node.operands]
+            if UNKNOWN_SCALE in scales:
+                node.scale = UNKNOWN_SCALE
+                return
             node.scale = sum(scales) if node.operator == "*" else max(scales)
             if node.scale > max(_MOST_SCALE, *scales):
                 node.type, node.scale = "number", 0
@@ -286,7 +290,8 @@ class Checker:
             return "unknown", 0
         if types <= set(NUMERIC):
             kind = self.common_number(nodes)
-            return kind, max(node.scale for node in nodes) if kind == "decimal" else 0
+            scales = [node.scale for node in nodes]
+            return kind, 0 if kind != "decimal" else UNKNOWN_SCALE if UNKNOWN_SCALE in scales else max(scales)
         if types == {"date", "timestamp"}:
             return "timestamp", 0
         return types.pop(), 0

@@ -8,6 +8,9 @@ from typing import Literal
 
 from strandline.spec.model import FieldType
 
+UNKNOWN_SCALE = -1
+"""The scale of a decimal whose decimals nobody said: what is computed from it is left as wide as it comes."""
+
 ExpressionType = FieldType | Literal["interval", "null", "unknown"]
 
 

@@ -5,7 +5,8 @@ Where engines differ, the tree says what is meant, so that every engine gives th
 * `/` is division of doubles, NULL by zero; `//` and `%` truncate toward zero (`-7 // 2` is -3, `-7 % 2` is -1), NULL by zero.
 * Whole numbers that leave 64 bits, times out of range: NULL (`TRY` around the operation; an engine without it must not fail
   either).
-* Decimals have 18 digits; a result that does not fit is NULL.
+* Decimals have 18 digits; a result that does not fit is NULL. (When the scale of a column is
+  not given, a result is as wide as it comes.)
 * A cast that does not work is NULL. A fraction cast to an integer is rounded, halves away from zero.
 * `sqrt`, `ln`, `log10` and `power` are NULL where they have no value.
 * `greatest` and `least` pass over NULLs.
@@ -25,6 +26,7 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from strandline.spec.expressions.nodes import (
+    UNKNOWN_SCALE,
     Call,
     Case,
     Cast,
@@ -88,7 +90,7 @@ class _Builder:
             return exp.cast(exp.null(), _TYPES[to]) if to in _TYPES else exp.null()
         built = self.build(node)
         if to == "decimal" and (node.type, node.scale) != ("decimal", scale):
-            return _decimal(built, scale)
+            return built if node.type == "decimal" and scale == UNKNOWN_SCALE else _decimal(built, max(0, scale))
         if to == "number" and node.type in ("integer", "decimal"):
             return _cast(built, "number")
         if to == "timestamp" and node.type == "date":
@@ -155,7 +157,7 @@ class _Builder:
             sides[1] = exp.Nullif(this=sides[1], expression=exp.Literal.number(0))
         result = _ARITHMETIC[node.operator](this=_enclosed(sides[0]), expression=_enclosed(sides[1]))
         if node.type == "decimal":
-            return _decimal(result, node.scale)
+            return exp.Try(this=result) if node.scale == UNKNOWN_SCALE else _decimal(result, node.scale)
         safe = node.operator in ("//", "%") and _is_nonzero(right) and not _is_minus_one(right)
         return exp.Try(this=result) if node.type == "integer" and not safe else result
 
@@ -241,7 +243,7 @@ class _Builder:
             return _cast(rounded, "number") if node.type == "number" else _decimal(rounded, 0)
         digits = self.build(node.arguments[1]) if len(node.arguments) > 1 else exp.Literal.number(0)
         rounded = exp.Round(this=first, decimals=digits)
-        return _decimal(rounded, node.scale) if node.type == "decimal" else rounded
+        return _decimal(rounded, node.scale) if node.type == "decimal" and node.scale != UNKNOWN_SCALE else rounded
 
     def _time(self, node: Call) -> exp.Expression:
         if node.name == "extract":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -9,6 +10,7 @@ from strandline.spec.draft import NUMERIC, RESERVED, Draft, texts
 from strandline.spec.model import Field
 from strandline.spec.patterns import refused_pattern
 from strandline.spec.positions import Path
+from strandline.spec.reach import Domain
 from strandline.spec.wording import either, listed
 
 _FITS = {
@@ -40,7 +42,7 @@ def read_fields(draft: Draft) -> tuple[Field, ...]:
         _check_field(draft, path, item, always)
         field = _field(item, item["name"] in always)
         if field.name not in draft.columns.types:
-            draft.columns.add(field.name, field.type, field.scale)
+            draft.columns.add(field.name, field.type, field.scale, domain=_domain(field))
         if field.protect == "drop":
             draft.columns.dropped.add(field.name)
         fields.append(field)
@@ -87,6 +89,14 @@ def _field(item: dict[str, Any], always: bool) -> Field:
         protect=item.get("protect", "keep"),
         generate=item.get("generate"),
     )
+
+
+def _domain(field: Field) -> Domain:
+    """What a good row can have in the field."""
+    low = -math.inf if field.minimum is None else field.minimum
+    high = math.inf if field.maximum is None else field.maximum
+    choices = frozenset(field.choices) if field.choices is not None and field.type == "string" else None
+    return Domain(low, high, choices) if field.protect == "keep" else Domain()
 
 
 def _check_field(draft: Draft, path: Path, item: dict[str, Any], always: set[str]) -> None:

@@ -9,6 +9,7 @@ from strandline.spec.draft import NUMERIC, RESERVED, Columns, Draft, Table
 from strandline.spec.expressions import TypedExpression, names_in
 from strandline.spec.model import GoldTable, Metric, MetricKind
 from strandline.spec.positions import Path
+from strandline.spec.reach import Domain
 from strandline.spec.wording import did_you_mean, listed
 
 KINDS: tuple[MetricKind, ...] = (
@@ -28,17 +29,10 @@ _TAKES: Mapping[str, tuple[str, ...]] = {
 _TAKEN = ("rows", "silver", "quarantine")
 
 
-def silver_columns(draft: Draft) -> Columns:
-    """The columns of a silver row that an expression may use: declared, derived, and `event_date`."""
-    columns = draft.columns.copy()
-    columns.add("event_date", "date")
-    return columns
-
-
 def read_gold(draft: Draft) -> tuple[GoldTable, ...]:
     """The well-formed tables in order; all names, broken ones too (as None), become tables of the draft."""
     tables: list[GoldTable] = []
-    columns = silver_columns(draft)
+    columns = draft.columns
     for name, path, value in draft.named("gold"):
         draft.tables[name] = None
         if name in _TAKEN:
@@ -47,7 +41,7 @@ def read_gold(draft: Draft) -> tuple[GoldTable, ...]:
             )
         if not isinstance(value, dict):
             continue
-        before = len(draft.problems)
+        before = draft.errors
         where = value.get("where")
         if isinstance(where, str) and draft.is_clean((*path, "where")):
             draft.condition((*path, "where"), where, columns)
@@ -55,7 +49,7 @@ def read_gold(draft: Draft) -> tuple[GoldTable, ...]:
         metrics = _Metrics(draft, path, columns, dimensions)
         found = metrics.read()
         draft.tables[name] = _known(draft, name, dimensions, metrics.known)
-        if len(draft.problems) == before and draft.is_clean(path):
+        if draft.errors == before and draft.is_clean(path):
             tables.append(GoldTable(name, value["grain"], dimensions, found, where, value.get("description", "")))
     return tuple(tables)
 
@@ -64,9 +58,15 @@ def _known(draft: Draft, name: str, dimensions: tuple[str, ...], metrics: Column
     columns = Columns()
     columns.add("window_start", "timestamp")
     for dimension in dimensions:
-        columns.add(dimension, draft.columns.types.get(dimension, "unknown"), draft.columns.scales.get(dimension))
+        known = draft.columns
+        columns.add(
+            dimension,
+            known.types.get(dimension, "unknown"),
+            known.scales.get(dimension),
+            domain=known.domains.get(dimension),
+        )
     for metric, kind in metrics.types.items():
-        columns.add(metric, kind, metrics.scales.get(metric))
+        columns.add(metric, kind, metrics.scales.get(metric), domain=metrics.domains.get(metric))
     return Table(name, dimensions, metrics, columns)
 
 
@@ -115,10 +115,22 @@ class _Metrics:
             metric = self._metric(name, path, value) if self.draft.is_clean(path) else None
             if metric:
                 found[name] = metric
-                self.known.add(name, metric.type, metric.scale)
+                self.known.add(name, metric.type, metric.scale, domain=self._domain(metric))
             else:
                 self.known.add(name, "unknown")
         return tuple(found[name] for name, _, _ in self.entries if name in found)
+
+    def _domain(self, metric: Metric) -> Domain:
+        """What the metric can come to: never below 0 for counts, what its column has for the others."""
+        if metric.kind in ("count", "count_distinct"):
+            return Domain(0)
+        if metric.kind == "ratio" and metric.parts:
+            first, second = (self.known.domains.get(part, Domain()) for part in metric.parts)
+            return Domain(0) if first.low >= 0 and second.low >= 0 else Domain()
+        domain = self.columns.domains.get(metric.expression or "", Domain())
+        if metric.kind == "sum":
+            return Domain(0) if domain.low >= 0 else Domain()
+        return domain if metric.kind != "expression" else Domain()
 
     def _check_name(self, name: str, path: Path) -> None:
         if name in RESERVED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from strandline.spec.draft import Columns, Draft
 from strandline.spec.model import Budget, Rule
+from strandline.spec.reach import Domain
 from strandline.spec.wording import did_you_mean
 
 COUNTS = Columns(
@@ -14,7 +15,15 @@ COUNTS = Columns(
         "duplicates": "integer",
         "rejected_ratio": "number",
         "duplicate_ratio": "number",
-    }
+    },
+    domains={
+        "lines": Domain(0),
+        "good": Domain(0),
+        "rejected": Domain(0),
+        "duplicates": Domain(0),
+        "rejected_ratio": Domain(0, 1),
+        "duplicate_ratio": Domain(0, 1),
+    },
 )
 
 
@@ -31,13 +40,13 @@ def read_rules(draft: Draft) -> tuple[tuple[Rule, ...], tuple[Budget, ...]]:
         if item.get("per") == "run":
             if item.get("action") == "quarantine":
                 draft.report("SL317", (*path, "action"), "a run cannot be quarantined (saw quarantine, allowed warn, fail)")
-            draft.condition((*path, "expect"), text, COUNTS, now=False)
+            draft.condition((*path, "expect"), text, COUNTS, now=False, of="budget")
             budgets.append(Budget(item["name"], text, item.get("action", "fail"), description))
             continue
-        before = len(draft.problems)
-        draft.condition((*path, "expect"), text, draft.columns)
+        before = draft.errors
+        draft.condition((*path, "expect"), text, draft.columns, of="rule")
         rules.append(Rule(item["name"], text, item.get("action", "quarantine"), description))
-        if len(draft.problems) > before:
+        if draft.errors > before:
             _explain(draft, derived)
     return tuple(rules), tuple(budgets)
 

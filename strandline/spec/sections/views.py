@@ -7,7 +7,6 @@ from typing import Any, Literal
 from strandline.spec.draft import NUMERIC, Draft, Table
 from strandline.spec.model import Alert, Panel, StreamTest
 from strandline.spec.positions import Path
-from strandline.spec.sections.gold import silver_columns
 from strandline.spec.wording import did_you_mean, listed
 
 _SHAPES: tuple[Literal["line", "area", "bar", "stat"], ...] = ("line", "area", "bar", "stat")
@@ -93,8 +92,7 @@ def read_alerts(draft: Draft) -> tuple[Alert, ...]:
 
 def _check_alert(draft: Draft, path: Path, item: dict[str, Any]) -> None:
     if item["on"] == "rows":
-        columns = silver_columns(draft)
-        draft.condition((*path, "when"), item["when"], columns)
+        draft.condition((*path, "when"), item["when"], draft.columns, of="alert")
         keys, what = list(draft.columns.types), "a field or derived column"
     else:
         if not draft.known("SL307", (*path, "on"), item["on"], [*draft.tables, "rows"], "a gold table or rows"):
@@ -102,7 +100,7 @@ def _check_alert(draft: Draft, path: Path, item: dict[str, Any]) -> None:
         table = draft.tables[item["on"]]
         if table is None:
             return
-        draft.condition((*path, "when"), item["when"], table.columns, now=False)
+        draft.condition((*path, "when"), item["when"], table.columns, now=False, of="alert")
         keys, what = list(table.dimensions), f"a dimension of {table.name}"
     for index, name in enumerate(item.get("key", ())):
         draft.known("SL310", (*path, "key", index), name, keys, what)
@@ -129,7 +127,7 @@ def _check_expected(draft: Draft, path: Path, table_name: str, rows: list[dict[s
     table = draft.tables.get(table_name)
     if table_name != "silver" and table is None:
         return
-    columns = table.columns if table else silver_columns(draft)
+    columns = table.columns if table else draft.columns
     for index, row in enumerate(rows):
         for name in row:
             if name not in columns.types and not name.startswith("_"):

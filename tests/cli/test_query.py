@@ -1,0 +1,137 @@
+"""`strandline query`: SQL over the lake in four formats."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import polars
+import pytest
+
+from tests.cli.conftest import Project
+
+
+@pytest.fixture
+def served(traded: Project) -> Project:
+    """The traded project, batched, merged and published."""
+    result = traded.run("run", "all", "--to", traded.ago(0))
+    assert result.exit_code == 0, result.output
+    return traded
+
+
+def test_a_table_shows_rows_for_people(served: Project) -> None:
+    result = served.run("query", "SELECT id, amount, city FROM unified.orders ORDER BY id")
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.stdout.splitlines() if line.strip().startswith("o")]
+    assert rows == [
+        ["o1", "10.50", "Kiel"],
+        ["o2", "600.00", "Kiel"],
+        ["o4", "10.50", "Kiel"],
+        ["o5", "10.50", "Bonn"],
+        ["o6", "10.50", "NULL"],
+    ]
+    assert "5 rows" in result.stdout
+
+
+def test_the_names_that_exist_are_listed_with_their_rows(served: Project) -> None:
+    result = served.run("query", "--tables", "--format", "csv")
+    rows = {row["table"]: int(row["rows"]) for row in csv.DictReader(io.StringIO(result.stdout))}
+    assert rows["realtime.orders"] == rows["bronze.orders"] == 8
+    assert rows["unified.orders"] == rows["silver.orders"] == 5
+    assert rows["quarantine.orders"] == 2
+    assert rows["gold.orders__hourly"] == rows["analytics.orders__hourly"] == 3
+    assert rows["ledger"] == 1
+    shown = served.run("query", "--tables")
+    assert "unified.orders" in shown.stdout
+
+
+def test_csv_tells_null_from_an_empty_text_and_quotes_what_needs_it(served: Project) -> None:
+    sql = "SELECT NULL AS a, '' AS b, 'x,\"y\"' AS c, TIMESTAMP '2026-01-02 03:04:05.5' AS d, 1.50::DECIMAL(9,2) AS e"
+    result = served.run("query", sql, "--format", "csv")
+    assert result.stdout == 'a,b,c,d,e\n,"","x,""y""",2026-01-02T03:04:05.500000Z,1.50\n'
+
+
+def test_json_keeps_every_digit(served: Project) -> None:
+    sql = "SELECT 12345678901234567890.12::DECIMAL(38,2) AS n, NULL AS x, 'nan'::DOUBLE AS y, [1, NULL] AS l, true AS t"
+    result = served.run("query", sql, "--format", "json")
+    assert '"n": 12345678901234567890.12' in result.stdout
+    assert json.loads(result.stdout)[0] | {"n": 0} == {"n": 0, "x": None, "y": None, "l": [1, None], "t": True}
+
+
+def test_json_of_no_rows_is_an_empty_list(served: Project) -> None:
+    assert json.loads(served.run("query", "FROM unified.orders WHERE id = 'none'", "-f", "json").stdout) == []
+
+
+def test_parquet_goes_to_a_file_and_knows_that_times_are_utc(served: Project) -> None:
+    file = served.folder / "orders.parquet"
+    assert served.run("query", 'SELECT id, "at", amount FROM unified.orders', "--output", str(file)).exit_code == 0
+    found = polars.read_parquet(file)
+    assert found.schema["at"] == polars.Datetime("us", "UTC")
+    assert sorted(found["id"]) == ["o1", "o2", "o4", "o5", "o6"]
+    assert [path.name for path in served.folder.glob(".*")] == []
+
+
+def test_a_file_that_cannot_be_written_is_told(served: Project) -> None:
+    result = served.run("query", "SELECT 1", "--output", str(served.folder / "nowhere/x.csv"))
+    assert result.exit_code == 1
+    assert "cannot write" in result.stderr
+
+
+def test_the_query_may_come_from_stdin(served: Project) -> None:
+    result = served.run("query", "-", "--format", "csv", given="SELECT count(*) AS n\nFROM unified.orders;\n")
+    assert result.stdout == "n\n5\n"
+
+
+def test_a_table_is_cut_and_says_so(served: Project) -> None:
+    result = served.run("query", "SELECT range AS i FROM range(250)")
+    assert "100 rows of 250" in result.stdout
+    assert "250 rows" in served.run("query", "SELECT range AS i FROM range(250)", "--limit", "0").stdout
+    assert len(served.run("query", "SELECT range AS i FROM range(250)", "-f", "csv").stdout.splitlines()) == 251
+    assert len(served.run("query", "SELECT range AS i FROM range(250)", "-f", "csv", "-n", "7").stdout.splitlines()) == 8
+
+
+def test_refused_bytes_do_not_reach_the_terminal_as_they_are(project: Project) -> None:
+    (project.folder / "inbox/1.ndjson").write_bytes(b"\x1b[2J evil\n\xff\xfe\n")
+    project.run("run", "all", "--from", project.ago(1), "--to", project.ago(0))
+    result = project.run("query", "SELECT _raw FROM quarantine.orders ORDER BY _line")
+    assert "\x1b[2J" not in result.stdout
+    assert "\\x1b[2J evil" in result.stdout
+    assert "\\xff\\xfe" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("FROM unified.order", "did you mean unified.orders?"),
+        ("SELECT nothing FROM unified.orders", "nothing"),
+        ("SELEC 1", "cannot be read"),
+        ("DROP TABLE x", "read-only"),
+        ("SELECT 1; SELECT 2", "one query"),
+        ("FROM read_csv('/etc/passwd')", "disabled"),
+        ("FROM bronze.orders__hourly", "there is no table"),
+    ],
+)
+def test_a_query_that_cannot_be_answered_is_a_usage_error(served: Project, sql: str, said: str) -> None:
+    result = served.run("query", sql)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("given", [[], ["SELECT 1", "--tables"]])
+def test_it_is_either_a_query_or_the_list(project: Project, given: list[str]) -> None:
+    assert project.run("query", *given).exit_code == 2
+
+
+def test_a_table_that_nothing_was_written_to_is_said_to_be_empty(traded: Project) -> None:
+    result = traded.run("query", "FROM unified.orders")
+    assert result.exit_code == 2
+    assert "is empty" in result.stderr
+
+
+def test_a_broken_stream_leaves_the_others_to_be_asked(served: Project) -> None:
+    served.declare("visits", "stream: visits\n")
+    result = served.run("query", "SELECT count(*) AS n FROM unified.orders", "-f", "csv")
+    assert result.stdout == "n\n5\n"
+    assert "warning: visits is left out" in result.stderr

@@ -1,0 +1,35 @@
+"""A batch run that starts together with ingest waits for the last interval, and does not mistake it for one that is missing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from operators.bronze import wait_for_landing
+from strandline.errors import TransientError
+from strandline.intervals import Interval
+from strandline.lake.lake import Lake
+from strandline.lines.keys import KeyRing
+from strandline.runtime import Runtime
+from strandline.spec.load import load_streams
+from strandline.stages.land import ingest
+
+ROOT = Path(__file__).resolve().parents[2]
+STREAM = load_streams(ROOT / "config")["api_logs"]
+TWO = datetime(2026, 11, 25, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Runtime:
+    return Runtime(Lake.open(str(tmp_path)), KeyRing({"STRANDLINE_KEY": "5e" * 32}))
+
+
+def test_the_line_is_waited_for_until_the_interval_before_it_has_landed(runtime: Runtime) -> None:
+    wait_for_landing(runtime, STREAM, TWO)  # nothing has landed at all: the step itself says so
+    ingest(runtime, STREAM, Interval(TWO - timedelta(minutes=10), TWO - timedelta(minutes=5)))
+    with pytest.raises(TransientError, match="api_logs has landed up to 2026-11-25T01:55Z, not yet up to 2026-11-25T02:00Z"):
+        wait_for_landing(runtime, STREAM, TWO)
+    ingest(runtime, STREAM, Interval(TWO - timedelta(minutes=5), TWO))
+    wait_for_landing(runtime, STREAM, TWO)

@@ -1,0 +1,76 @@
+"""A small stream that is landed from files, for the tests of the steps."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from strandline.intervals import Interval
+from strandline.lake.lake import Lake
+from strandline.lines.keys import KeyRing
+from strandline.runtime import Runtime
+from strandline.spec.load import load_stream
+from strandline.spec.model import Stream
+
+START = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
+FIVE = timedelta(minutes=5)
+KEY = base64.b64encode(bytes(range(32))).decode()
+
+READINGS = """
+stream: readings
+version: 2.3.0
+description: {{purpose: Readings for the tests of the steps}}
+team: {{name: tests, owner: tests@example.com}}
+source: {{type: files, location: {location}, pattern: "*", max_files: 1}}
+schema:
+  primary_key: [reading_id]
+  event_time: at
+  allowed_lateness: 2d
+  future_skew: 1h
+  fields:
+    - {{name: reading_id, type: string, required: true}}
+    - {{name: at, type: timestamp, required: true}}
+    - {{name: value, type: number, minimum: -50, maximum: 50}}
+    - {{name: count, type: integer}}
+    - {{name: price, type: decimal, scale: 2}}
+    - {{name: day, type: date}}
+    - {{name: ok, type: boolean}}
+    - {{name: site, type: string, choices: [north, south], max_length: 5}}
+    - {{name: code, type: string, pattern: "[A-Z]{{2}}"}}
+    {more}
+quality:
+  - {{name: not_freezing, expect: value > -40}}
+  - {{name: usual, expect: value < 30, action: warn}}
+  {rules}
+gold:
+  hourly:
+    grain: hour
+    dimensions: [site]
+    metrics: {{readings: count, total: {{sum: value}}}}
+"""
+
+
+def readings(folder: Path, more: str = "", rules: str = "") -> Stream:
+    """The stream, landing files of `folder`/inbox one an interval."""
+    (folder / "inbox").mkdir(exist_ok=True)
+    path = folder / "readings.yaml"
+    path.write_text(READINGS.format(location=folder / "inbox", more=more, rules=rules).strip() + "\n")
+    return load_stream(path)
+
+
+def runtime_in(folder: Path) -> Runtime:
+    """A runtime on a local lake in `folder`, with a protection key."""
+    return Runtime(Lake.open(str(folder / "lake")), KeyRing({"STRANDLINE_KEY": KEY}))
+
+
+def deliver(folder: Path, name: str, lines: Sequence[bytes]) -> None:
+    """One file of lines for the stream to land."""
+    (folder / "inbox").mkdir(exist_ok=True)
+    (folder / "inbox" / name).write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def interval(number: int) -> Interval:
+    """The landing interval of that number, from 0 on."""
+    return Interval(START + number * FIVE, START + (number + 1) * FIVE)
