@@ -39,8 +39,9 @@ _CONFIGURATION = {"delta.checkpointInterval": "20", "delta.logRetentionDuration"
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One live file of a snapshot: `size` in bytes, `ordinal` of the commit that wrote it, bounds of the columns with
-    statistics.
+    """One live file of a snapshot: `size` in bytes, bounds of the columns with statistics.
+
+    `ordinal` is that of the commit that wrote it, 0 for a file that somebody else's tool wrote.
     """
 
     path: str
@@ -56,14 +57,13 @@ class DataFile:
 class Commit:
     """What a decision wants committed: files to add and to remove, and the positions reached by that (application → version).
 
-    `rearranged` says that the rows stay the same (compaction), so that change readers may skip it.
+    A commit that only removes (retention) is no news to those who follow the table, so it takes no ordinal.
     """
 
     add: Sequence[WrittenFile] = ()
     remove: Sequence[DataFile] = ()
     positions: Mapping[str, int] = field(default_factory=dict)
     note: Mapping[str, Any] = field(default_factory=dict)
-    rearranged: bool = False
 
 
 class Snapshot:
@@ -81,7 +81,7 @@ class Snapshot:
 
     @property
     def ordinal(self) -> int:
-        """The number of the last commit that changed rows; the next one is one more."""
+        """The number of the last commit that brought rows or positions; the next one is one more."""
         return self.position(ORDINAL)
 
     @cached_property
@@ -97,10 +97,10 @@ class Snapshot:
             if kind in bounds and value is not None:
                 bounds[kind][column] = value
         path = action["path"]
-        ordinal = int(path.rpartition("/")[2].partition("-")[0])
+        ordinal = path.rpartition("/")[2].partition("-")[0]
         partition = action.get(f"partition.{self.partition_by}")
         return DataFile(
-            path, action["size_bytes"], action["num_records"] or 0, partition, ordinal, bounds["min"], bounds["max"]
+            path, action["size_bytes"], action["num_records"] or 0, partition, int(ordinal) if ordinal.isdigit() else 0, bounds["min"], bounds["max"]
         )
 
     def files_since(self, ordinal: int) -> tuple[DataFile, ...]:
@@ -248,7 +248,6 @@ class Table:
 
     def _swap(self, snapshot: Snapshot, chosen: Commit) -> None:
         now = int(time.time() * 1000)
-        changes = not chosen.rearranged
         actions: list[AddAction | RemoveAction] = [
             AddAction(
                 w.path, w.size, _partition_values(snapshot.partition_by, w.partition), w.modified_ms, changes, w.statistics
@@ -261,7 +260,8 @@ class Table:
             )
             for f in chosen.remove
         ]
-        positions = {**chosen.positions, ORDINAL: snapshot.ordinal + (1 if changes else 0)}
+        news = bool(chosen.add or chosen.positions)
+        positions = {**chosen.positions, ORDINAL: snapshot.ordinal + (1 if news else 0)}
         snapshot._delta.create_write_transaction(
             actions,
             "append",

@@ -65,14 +65,20 @@ class Notification:
     @property
     def text(self) -> str:
         """One line for people: `api_logs error_spike opened (high) for endpoint=/login: since 2026-11-26 05:00 UTC, …`."""
-        key = ", ".join(f"{name}={value}" for name, value in self.key.items())
+        key = ", ".join(f"{name}={one_line(value)}" for name, value in self.key.items())
         where = f" for {key}" if key else ""
-        peaks = "".join(f", {name} {value}" for name, value in self.peaks.items())
+        peaks = "".join(f", {name} {value:.6g}" for name, value in self.peaks.items() if isinstance(value, int | float))
         since = f"since {self.started_at:%Y-%m-%d %H:%M} UTC, {self.firings} firing{'' if self.firings == 1 else 's'}{peaks}"
         if self.event == "opened":
             return f"{self.stream} {self.alert} opened ({self.severity}){where}: {since}"
         why = "withdrawn: late data undid it" if self.withdrawn else f"at {self.resolved_at:%Y-%m-%d %H:%M} UTC"
         return f"{self.stream} {self.alert} resolved ({self.severity}){where}: {why}; {since}"
+
+
+def one_line(value: Any, limit: int = 80) -> str:
+    """The value as it may stand in a line of a log or a message: control characters as `�`, cut at `limit` characters."""
+    text = "".join(c if c.isprintable() else "\ufffd" for c in str(value))
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 Notify = Callable[[Notification], None]

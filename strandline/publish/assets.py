@@ -36,7 +36,7 @@ def chart_script() -> str:
     """Vega, Vega-Lite and Vega-Embed as one classic script (about 0.9 MB), as `vl-convert-python` ships them; takes seconds."""
     import vl_convert
 
-    bundle: str = vl_convert.javascript_bundle(None, VEGA_LITE)
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
     return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 

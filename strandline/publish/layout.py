@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from strandline.publish import numbers
-from strandline.publish.charts import provisional_from, short_window, spec, window_text
+from strandline.publish.chart_rows import provisional_from, short_window, window_text
+from strandline.publish.charts import spec
 from strandline.publish.episodes import Episode
 from strandline.publish.panels import PanelData, Unit, window_end
 from strandline.publish.sparkline import sparkline

@@ -112,7 +112,7 @@ class _Reader:
     stack: list[_Frame] = field(default_factory=list)
 
     def report(self, place: Place, code: str, message: str, hint: str = "", path: Path = ()) -> None:
-        self.problems.append(Problem(self.path, place.line, place.column, code, dotted(path), message, hint))
+        self.problems.append(problem_at(self.path, place, code, path, message, hint))
 
     def take(self, event: Any) -> None:
         if isinstance(event, yaml.DocumentStartEvent):
@@ -253,8 +253,22 @@ def dotted(path: Path) -> str:
     """A path as people write it: `gold.api_hourly.grain`, `schema.fields[3].type`."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else (f".{step}" if text else _shorten(str(step)))
+        text += f"[{step}]" if isinstance(step, int) else f"{'.' if text else ''}{_shorten(printable(step))}"
     return text
+
+
+def printable(text: str) -> str:
+    """A text with everything that would move a cursor or break a line written out: `\\x1b[2J`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def problem_at(
+    file: FilePath, place: Place, code: str, path: Path, message: str, hint: str = "", level: str = "error"
+) -> Problem:
+    """The problem of the value at `path` of a file, fit to be printed whatever stands in the file."""
+    return Problem(file, place.line, place.column, code, dotted(path), printable(message), printable(hint), level)
 
 
 def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:

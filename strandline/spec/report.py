@@ -14,6 +14,8 @@ Format = Literal["text", "github", "json"]
 
 _BOLD, _DIM, _RED, _YELLOW, _CYAN, _RESET = "\033[1m", "\033[2m", "\033[31m", "\033[33m", "\033[36m", "\033[0m"
 _WIDEST = 160
+_HIDDEN = {"SL320"}
+"""Problems of lines that hold a secret: the line is not shown."""
 
 
 def format_problems(problems: Iterable[Problem], *, color: bool = False, format: Format = "text") -> str:  # noqa: A002
@@ -50,7 +52,7 @@ def _as_text(problem: Problem, lines: Sequence[str], color: bool) -> str:
     field = f"{paint(problem.field, _CYAN)}: " if problem.field else ""
     level = "" if problem.level == "error" else f"{problem.level}: "
     text = [f"{where}: {field}{paint(level + problem.message, tint)} {paint(f'[{problem.code}]', _DIM)}"]
-    if 0 < problem.line <= len(lines) and lines[problem.line - 1].strip():
+    if problem.code not in _HIDDEN and 0 < problem.line <= len(lines) and lines[problem.line - 1].strip():
         shown, caret = _window(lines[problem.line - 1], problem.column)
         number = str(problem.line)
         text.append(f"  {paint(number + ' |', _DIM)} {shown}")

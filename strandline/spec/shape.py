@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from strandline.errors import Problem
-from strandline.spec.document import Document, dotted, read_document
+from strandline.spec.document import Document, problem_at, read_document
 from strandline.spec.positions import Path, Positions
 from strandline.spec.shape_words import explain
 from strandline.spec.wording import closest
@@ -63,7 +63,7 @@ def problem_of(document: Document, misfit: Misfit) -> Problem:
     """The problem a misfit is, with its place in the document."""
     positions = document.positions
     place = positions.key(misfit.path) if misfit.at_key else positions.value(misfit.path)
-    return Problem(document.path, place.line, place.column, misfit.code, dotted(misfit.path), misfit.message, misfit.hint)
+    return problem_at(document.path, place, misfit.code, misfit.path, misfit.message, misfit.hint)
 
 
 def misfits(value: Any, schema: Mapping[str, Any]) -> list[Misfit]:

@@ -57,7 +57,7 @@ def test_ctrl_c_ends_everything_with_130_and_the_same_command_goes_on_from_there
     assert "Interrupted." in told
     assert "Traceback" not in told
     assert output == ""
-    assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
+    assert psutil.wait_procs(children, timeout=5)[1] == []
     again = subprocess.run([*command, "--json"], env=environment, capture_output=True, text=True, check=True)
     counted = json.loads(again.stdout)
     assert {name: stream["ok"] for name, stream in counted.items()} == {"visits": True, "calls": True}

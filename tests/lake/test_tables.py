@@ -96,25 +96,6 @@ def test_a_new_column_is_added_and_older_rows_read_as_null(table: Table) -> None
     assert sorted(snapshot.arrow()["later"].to_pylist(), key=str) == [5, None]
 
 
-def test_compaction_rearranges_without_a_change_for_those_who_follow(table: Table) -> None:
-    for position in (1, 2):
-        append(table, row(position), "source", position)
-
-    def compact(snapshot: Snapshot) -> Commit | None:
-        if len(snapshot.files) == 1:
-            return None
-        writer = table.writer(snapshot, SCHEMA)
-        writer.write(snapshot.arrow())
-        return Commit(add=writer.close(), remove=snapshot.files, rearranged=True)
-
-    before = table.snapshot()
-    assert table.commit(SCHEMA, compact, "event_date")
-    after = table.snapshot()
-    assert before is not None
-    assert after is not None
-    assert (after.rows, len(after.files), after.ordinal) == (before.rows, 1, before.ordinal)
-
-
 def test_damaged_pages_are_refused_on_reading(table: Table, tmp_path: Path) -> None:
     rows = pa.concat_tables([row(n, text=f"text number {n}") for n in range(2000)])
     append(table, rows, "source", 1)

@@ -39,8 +39,8 @@ def stream(*declared: Alert) -> Stream:
               Field("zone", "string", "zone"), Field("value", "number", "value"))  # fmt: skip
     metrics = (Metric("heat", "max", "number", expression="value"), Metric("readings", "count", "integer"))
     return Stream(
-        "sensors", "1.0.0", "Readings", Team("plant", "plant@example.com"), GeneratorSource({}), ("id",), "at", fields, Path("s.yaml"),
-        gold=(GoldTable("hourly", "hour", ("device", "zone"), metrics),), alerts=declared,
+        "sensors", "1.0.0", "Readings", Team("plant", "plant@example.com"), GeneratorSource({}), ("id",), "at", fields,
+        Path("s.yaml"), gold=(GoldTable("hourly", "hour", ("device", "zone"), metrics),), alerts=declared,
     )  # fmt: skip
 
 
@@ -100,6 +100,10 @@ class World:
     def episodes(self) -> list[Episode]:
         snapshot = self.store.episodes.snapshot()
         return sorted(read_episodes(snapshot), key=lambda e: (e.key, e.started_at)) if snapshot else []
+
+    def firings(self) -> list[tuple[str, ...]]:
+        snapshot = self.store.firings.snapshot()
+        return sorted(tuple(map(str, row.values())) for row in snapshot.arrow().to_pylist()) if snapshot else []
 
     def versions(self) -> list[int]:
         tables = (self.store.firings, self.store.days, self.store.episodes)
@@ -224,15 +228,19 @@ def test_tables_kept_through_arrivals_in_any_order_equal_those_made_from_scratch
     fresh.land(*kept.windows.values())
     same = ["key", "started_at", "last_fired_at", "resolved_at", "firings", "peaks", "state"]
     assert [[getattr(e, n) for n in same] for e in kept.episodes()] == [[getattr(e, n) for n in same] for e in fresh.episodes()]
-    rows = [s.arrow().sort_by([("at", "ascending"), ("key", "ascending"), ("values", "ascending")]) if (s := w.store.firings.snapshot()) else None
-            for w in (kept, fresh)]  # fmt: skip
-    assert rows[0] == rows[1]
+    assert kept.firings() == fresh.firings()
 
 
 def test_rows_of_one_instant_are_one_evaluation_and_each_firing_row_is_kept_with_its_key() -> None:
     own = stream(Alert("high", "rows", "value > 10", key=("device",)))
-    schema = pa.schema([("event_date", pa.date32()), ("id", pa.string()), ("at", pa.timestamp("us", "UTC")), ("device", pa.string()),
-                        ("value", pa.float64())])  # fmt: skip
+    names = {
+        "event_date": pa.date32(),
+        "id": pa.string(),
+        "at": pa.timestamp("us", "UTC"),
+        "device": pa.string(),
+        "value": pa.float64(),
+    }
+    schema = pa.schema(list(names.items()))
     at = [START + timedelta(minutes=m) for m in (0, 1, 1, 2)]
     values = [12.0, 3.0, 15.0, 1.0]
     rows = [{"event_date": START.date(), "id": f"r{i}", "at": at[i], "device": "d", "value": v} for i, v in enumerate(values)]
@@ -248,3 +256,11 @@ def test_values_that_are_bad_when_low_peak_at_their_lowest() -> None:
     condition = compile_condition(own, own.alerts[0])
     assert condition.rule.directions == {"heat": "min", "readings": "max"}
     assert condition.keys == ("device", "zone")
+
+
+def test_a_hostile_key_stays_one_line_of_bounded_length_in_a_notification(world: World) -> None:
+    world.land(window(1, "evil\nERROR root: all is lost\x1b[2J" + "x" * 500, 11.0))
+    world.tell()
+    text = world.told[0].text
+    assert text.isprintable()
+    assert len(text) < 250

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from strandline.publish.charts import provisional_from, spec
+from strandline.publish.chart_rows import provisional_from
+from strandline.publish.charts import spec
 from strandline.publish.combine import combine
 from strandline.publish.exports import panel_json, panel_parquet, panel_rows
 from strandline.publish.numbers import change, full, lasting, short
@@ -39,7 +40,8 @@ def row(
 ) -> dict[str, object]:
     return {
         "window_start": NOON + timedelta(hours=hour), "shop": shop, "city": city, "orders": orders, "paid": paid,
-        "share": paid / orders if orders else None, "basket": basket, "p95": basket * 2, "least": basket, "total": Decimal("1.50"),
+        "share": paid / orders if orders else None, "basket": basket, "p95": basket * 2, "least": basket,
+        "total": Decimal("1.50"),
         "_status": status,
     }  # fmt: skip
 

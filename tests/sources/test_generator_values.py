@@ -269,3 +269,24 @@ def test_a_field_without_generate_gets_what_its_type_suggests() -> None:
 def test_a_description_that_cannot_be_drawn_says_why(generate: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         drawn(field("x", "number", generate), field("later", "number", 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"sessions": {"steps": {"start": {"view": 1}, "view": {"by": 1}}}},
+            "view leads to by, which is no step .allowed view, leave",
+        ),
+        ({"sessions": {"steps": {"start": {"view": 1}, "view": {"view": 0}}}}, "view leads nowhere: give `leave` a weight"),
+        ({}, "`session` and `carried` need a `sessions` block in the source"),
+    ],
+)
+def test_sessions_that_cannot_be_walked_say_why(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        drawn(*VISIT, **options)
+
+
+def test_a_day_without_any_weight_is_refused() -> None:
+    with pytest.raises(UsageError, match="no hour with a weight above 0"):
+        events_of(stream_of(rows={"mean": 5, "daily_profile": [0] * 24}))

@@ -228,6 +228,17 @@ def test_two_mistakes_in_one_place_are_both_told() -> None:
     assert [field for _, field, _ in found(text)] == ["schema.fields[2].typ", "schema.fields[2].requird"]
 
 
+def test_nothing_in_a_file_can_move_the_cursor_of_who_reads_the_problems() -> None:
+    text = (
+        STREAM.replace("version: 1.0.0", 'version: "\\e[2J\\n"')
+        + '"\\e[31m": 1\nquality: [{name: a, expect: "amount > \\"\\e\\""}]\n'
+    )
+    _, problems = check_text(text, Path("orders.yaml"))
+    assert len(problems) == 3
+    for problem in problems:
+        assert (problem.message + problem.field + problem.hint).isprintable()
+
+
 # --- properties -------------------------------------------------------------------------------------------------------------
 
 REAL: list[Any] = [

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 from strandline.errors import Problem
+from strandline.spec.document import read_document
+from strandline.spec.load import check_stream
 from strandline.spec.report import format_problems
 
 TEXT = "stream: orders\nschema:\n  event_time: att  # ü\n"
@@ -57,6 +59,23 @@ def test_what_would_move_the_cursor_is_not_printed(tmp_path: Path) -> None:
     text = format_problems([Problem(path, 1, 4, "SL102", "", "holds a character that YAML does not allow")])
     assert "\033" not in text
     assert "\r" not in text
+
+
+def test_a_line_with_a_secret_is_never_shown(tmp_path: Path) -> None:
+    path = tmp_path / "orders.yaml"
+    path.write_text(
+        "stream: orders\nversion: 1.0.0\ndescription: {purpose: Orders}\nteam: {name: a, owner: b}\n"
+        "source: {type: http, url: 'https://me:hunter2@example.com', headers: {X-Api-Key: hunter2}, params: {token: hunter2}}\n"
+        "schema: {primary_key: [id], event_time: at, fields: [{name: id, type: string}, {name: at, type: timestamp}]}\n"
+    )
+    _, problems = check_stream(read_document(path))
+    assert [problem.code for problem in problems] == ["SL320"] * 3
+    for shown in (
+        format_problems(problems),
+        format_problems(problems, format="github"),
+        format_problems(problems, format="json"),
+    ):
+        assert "hunter2" not in shown
 
 
 def test_a_long_line_is_cut_around_the_column(tmp_path: Path) -> None:

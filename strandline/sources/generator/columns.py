@@ -64,6 +64,8 @@ class Rows:
         try:
             return self._columns[name]
         except KeyError:
+            if name in (SESSION, STEP, POSITION):
+                raise UsageError("`session` and `carried` need a `sessions` block in the source") from None
             raise UsageError(f"`generate` refers to {name}, which is not declared before it") from None
 
     def take(self, index: Array) -> Rows:

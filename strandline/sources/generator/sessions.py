@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from strandline.errors import UsageError
 from strandline.sources.generator.columns import POSITION, SESSION, STEP, Array, Column
 from strandline.sources.generator.seeds import milliseconds
 
@@ -20,6 +21,13 @@ class Sessions:
         self._max = int(spec.get("max_steps", 25))
         self._gap = milliseconds(spec.get("gap", "20s"))
         places = [*self._names, "leave"]
+        for name, weights in steps.items():
+            if strangers := sorted(set(weights) - set(places)):
+                raise UsageError(
+                    f"sessions.steps.{name} leads to {strangers[0]}, which is no step (allowed {', '.join(places)})"
+                )
+            if not sum(weights.values()) > 0:
+                raise UsageError(f"sessions.steps.{name} leads nowhere: give `leave` a weight")
         self._start = _probabilities(steps["start"], places)
         self._next = np.array([_probabilities(steps[name], places) for name in self._names])
         self._mean_length = self._expected_length()

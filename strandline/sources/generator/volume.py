@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from strandline.errors import UsageError
 from strandline.intervals import Interval
 from strandline.sources.generator.columns import Array
 from strandline.sources.generator.seeds import milliseconds
@@ -50,6 +51,8 @@ def expected_rows(options: Mapping[str, Any], interval: Interval) -> float:
     rows = options["rows"]
     profile = rows.get("daily_profile", "flat")
     weights = np.asarray(PROFILES[profile] if isinstance(profile, str) else profile, dtype=np.float64)
+    if not weights.sum() > 0:
+        raise UsageError("rows.daily_profile has no hour with a weight above 0")
     middle = (int(interval.start.timestamp() * 1000) + int(interval.end.timestamp() * 1000)) // 2
     hour = middle % _DAY / _HOUR - 0.5
     shape = float(np.interp(hour % 24, np.arange(25), np.append(weights, weights[0]))) / float(weights.mean())

@@ -22,33 +22,41 @@ class Cursor:
 
     @property
     def now(self) -> Token:
+        """The word at the cursor."""
         return self.tokens[self.at]
 
     def following(self, ahead: int = 1) -> Token:
+        """The word `ahead` of the cursor, or the end."""
         return self.tokens[min(self.at + ahead, len(self.tokens) - 1)]
 
     def take(self) -> Token:
+        """The word at the cursor, which moves on."""
         token = self.now
         self.at = min(self.at + 1, len(self.tokens) - 1)
         return token
 
     def is_word(self, *words: str) -> bool:
+        """Whether one of the keywords comes now."""
         return self.now.word in words and self.now.kind == "name"
 
     def is_symbol(self, *symbols: str) -> bool:
+        """Whether one of the symbols comes now."""
         return self.now.kind == "symbol" and self.now.text in symbols
 
     def expect_symbol(self, symbol: str, what: str) -> Token:
+        """Takes the symbol; raises ExpressionError when something else comes."""
         if not self.is_symbol(symbol):
             raise self.unexpected(f"expected {symbol} {what}".rstrip())
         return self.take()
 
     def expect_word(self, word: str, what: str) -> None:
+        """Takes the keyword; raises ExpressionError when something else comes."""
         if not self.is_word(word):
             raise self.unexpected(f"expected {word} {what}".rstrip())
         self.take()
 
     def unexpected(self, wanted: str) -> ExpressionError:
+        """The error that `wanted` should come now, or that what comes is left out on purpose."""
         token = self.now
         before = self.tokens[self.at - 1] if self.at else token
         for suspect in (token, before):
@@ -59,6 +67,7 @@ class Cursor:
         return ExpressionError(f"{wanted} (saw {saw})", token.start)
 
     def skip_word(self, word: str) -> bool:
+        """Takes the keyword if it comes now, and says whether it did."""
         if self.is_word(word):
             self.take()
             return True

@@ -55,12 +55,7 @@ def _check_description(draft: Draft, path: Path, description: Any, names: Collec
         inner = description.get(key)
         if isinstance(inner, dict) and "of" in inner:
             _check_name(draft, (*path, key, "of"), inner["of"], names, what)
-    for key in ("sum", "product"):
-        for index, operand in enumerate(description.get(key) or ()):
-            if isinstance(operand, str):
-                _check_name(draft, (*path, key, index), operand, names, what)
-            else:
-                _check_description(draft, (*path, key, index), operand, names, what)
+    _check_operands(draft, path, description, names, what)
     if isinstance(description.get("template"), str):
         for match in _PLACE.finditer(description["template"]):
             _check_name(draft, (*path, "template"), match[1], names, what, offset=match.start(1))
@@ -69,6 +64,15 @@ def _check_description(draft: Draft, path: Path, description: Any, names: Collec
         _check_description(draft, (*path, key), description.get(key), names, what)
     for value, inner in (description.get("map") or {}).items():
         _check_description(draft, (*path, "map", value), inner, names, what)
+
+
+def _check_operands(draft: Draft, path: Path, description: dict[str, Any], names: Collection[str], what: str) -> None:
+    for key in ("sum", "product"):
+        for index, operand in enumerate(description.get(key) or ()):
+            if isinstance(operand, str):
+                _check_name(draft, (*path, key, index), operand, names, what)
+            else:
+                _check_description(draft, (*path, key, index), operand, names, what)
 
 
 def _check_weights(draft: Draft, path: Path, description: dict[str, Any]) -> None:
@@ -95,11 +99,11 @@ def _check_name(
 
 def _check_changes(draft: Draft, path: Path, item: dict[str, Any], names: Collection[str]) -> None:
     """`where` and `set` of an incident or a break."""
-    _check_condition(draft, (*path, "where"), item.get("where"), names, "declared")
+    _check_condition(draft, (*path, "where"), item.get("where"), names, "of this stream")
     changes = item.get("set")
     for name, description in changes.items() if isinstance(changes, dict) else ():
-        _check_name(draft, (*path, "set", name), name, names, "declared", key=True)
-        _check_description(draft, (*path, "set", name), description, names, "declared")
+        _check_name(draft, (*path, "set", name), name, names, "of this stream", key=True)
+        _check_description(draft, (*path, "set", name), description, names, "of this stream")
 
 
 def _check_faults(draft: Draft, rules: tuple[Rule, ...]) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 from strandline.spec.draft import Draft
 from strandline.spec.model import FilesSource, GeneratorSource, HttpSource, Source
 
-_SECRET = re.compile(r"authorization|cookie|password|secret|api[-_]?key|(^|[-_])(token|auth|key|signature|sig)$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"authorization|cookie|password|secret|api[-_]?key|^(x[-_])?(access[-_]|auth[-_]|api[-_])?(token|auth|key)$", re.IGNORECASE
+)
 _USER = re.compile(r"https?://[^/?#]*@")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
