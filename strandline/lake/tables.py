@@ -250,13 +250,13 @@ class Table:
         now = int(time.time() * 1000)
         actions: list[AddAction | RemoveAction] = [
             AddAction(
-                w.path, w.size, _partition_values(snapshot.partition_by, w.partition), w.modified_ms, changes, w.statistics
+                w.path, w.size, _partition_values(snapshot.partition_by, w.partition), w.modified_ms, True, w.statistics
             )
             for w in chosen.add
         ]
         actions += [
             RemoveAction(
-                f.path, changes, now, partition_values=_partition_values(snapshot.partition_by, f.partition), size=f.size
+                f.path, True, now, partition_values=_partition_values(snapshot.partition_by, f.partition), size=f.size
             )
             for f in chosen.remove
         ]

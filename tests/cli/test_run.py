@@ -133,7 +133,10 @@ def test_an_unknown_stream_is_a_usage_error_with_the_closest(project: Project) -
 def test_a_stream_without_its_key_is_a_usage_error(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("STRANDLINE_KEY", "STRANDLINE_KEY_ORDERS"):
         monkeypatch.delenv(name, raising=False)
-    project.declare("orders", ORDERS.replace("{name: city,   type: string}", "{name: city, type: string, classification: pii, protect: hash}"))
+    project.declare(
+        "orders",
+        ORDERS.replace("{name: city,   type: string}", "{name: city, type: string, classification: pii, protect: hash}"),
+    )
     result = project.run("run", "ingest")
     assert result.exit_code == 2
     assert "STRANDLINE_KEY" in result.stderr
@@ -164,6 +167,8 @@ def test_an_order_takes_only_intervals_that_lie_wholly_in_its_range(project: Pro
     start, end = datetime(2026, 11, 26, 5, 1, tzinfo=UTC), datetime(2026, 11, 26, 5, 17, tzinfo=UTC)
     found = Order.of(["ingest"], now, start, end).intervals(stream)
     assert [interval.start.minute for interval in found] == [5, 10]
-    assert [interval.start.isoformat() for interval in Order.of(["ingest"], now).intervals(stream)] == ["2026-11-26T05:55:00+00:00"]
+    assert [interval.start.isoformat() for interval in Order.of(["ingest"], now).intervals(stream)] == [
+        "2026-11-26T05:55:00+00:00"
+    ]
     with pytest.raises(UsageError, match="is not before"):
         Order.of(["ingest"], now, end, start)

@@ -200,6 +200,15 @@ def test_a_folder_without_files_is_no_stream(tmp_path: Path) -> None:
     assert load_streams(config_of(tmp_path)) == {}
 
 
+def test_a_typo_in_an_example_is_a_note_and_other_unknown_keys_are_none() -> None:
+    text = STREAM + GOLD + "tests:\n  - {name: t, given: [{id: a, amonut: 1, whatever: 2}], expect: {daily: [{orders: 1}]}}\n"
+    stream, problems = check_text(text, Path("orders.yaml"))
+    assert stream is not None
+    assert [(problem.level, problem.field, problem.hint) for problem in problems] == [
+        ("note", "tests[0].given[0].amonut", "did you mean amount?")
+    ]
+
+
 # --- a mistake is told once -------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,8 @@ Where engines differ, the tree says what is meant, so that every engine gives th
 * `date ± interval` is a timestamp. Times are UTC: the session's time zone must be UTC.
 
 Still different between engines, in the last digit or the spelling only: `round(x, n)` of doubles that lie half-way in decimal
-(2.675), `log10`, `exp`, `power`; a double cast to a decimal or a text; which texts cast to a boolean or a timestamp. `exp`
+(2.675), `log10`, `exp`, `power`; a double cast to a decimal or a text; `upper` and
+`lower` of rare letters; `$` in a pattern before a last line break; which texts cast to a boolean or a timestamp. `exp`
 and `power` may give infinity.
 """
 

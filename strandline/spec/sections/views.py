@@ -110,7 +110,9 @@ def read_tests(draft: Draft) -> tuple[StreamTest, ...]:
     """The examples, in order. Keys that are not declared are allowed in what is given: the data may hold them too."""
     draft.unique([((*path, "name"), item.get("name")) for path, item in draft.items("tests") if isinstance(item, dict)], "test")
     tests: list[StreamTest] = []
+    keys = [field.get("from", field["name"]) for _, field in draft.clean_items("schema", "fields")]
     for path, item in draft.clean_items("tests"):
+        _check_given(draft, (*path, "given"), item["given"], keys)
         for name, rows in item["expect"].items():
             where = (*path, "expect", name)
             if name not in draft.tables and name not in ("silver", "quarantine"):
@@ -121,6 +123,17 @@ def read_tests(draft: Draft) -> tuple[StreamTest, ...]:
                 _check_expected(draft, where, name, rows)
         tests.append(StreamTest(item["name"], tuple(item["given"]), item["expect"]))
     return tuple(tests)
+
+
+def _check_given(draft: Draft, path: Path, given: list[Any], keys: list[str]) -> None:
+    """Notes keys that look like a typo; others may be there on purpose, as the data may hold them too."""
+    for index, line in enumerate(given):
+        for key in line if isinstance(line, dict) else ():
+            close = did_you_mean(key, [name for name in keys if name not in line]) if key not in keys else ""
+            if close:
+                draft.report(
+                    "SL314", (*path, index, key), f"is not a declared field (saw '{key}')", close, key=True, level="note"
+                )
 
 
 def _check_expected(draft: Draft, path: Path, table_name: str, rows: list[dict[str, Any]]) -> None:
