@@ -149,7 +149,7 @@ def standing(runtime: Runtime, stream: Stream) -> Standing:
     episodes = lake.table(paths.episodes(stream.name)).snapshot()
     final = unified.dataset().count_rows(filter=pads.field("_status") == FINAL) if unified else 0
     return Standing(
-        Landings(realtime, bronze).last_end,
+        Landings(realtime, lambda: bronze).last_end,
         Line.of(bronze).watermark,
         datetime.fromisoformat(pointer.as_of) if pointer and pointer.as_of else None,
         final,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rich import box
@@ -11,6 +12,8 @@ from rich.table import Table
 
 _WIDE = 10_000
 """Columns where there is no terminal: a line is a line, whoever reads it."""
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_CAUSES = re.compile(r"\s*\n\s*↳\s*")
 
 
 def output() -> Console:
@@ -34,8 +37,13 @@ def grid(title: str | None = None, *, left: tuple[str, ...] = (), right: tuple[s
     return table
 
 
+def paragraph(text: str) -> str:
+    """An error's text as it may go to a terminal, on one line where a library drew a tree of causes."""
+    return shown(_CAUSES.sub(": ", _COLOURS.sub("", text)))
+
+
 def shown(text: str) -> str:
-    """The text as it may go to a terminal: no markup, and control characters (which could move the cursor or worse) spelled out."""
+    """The text as it may go to a terminal: no markup, and what could move the cursor, or worse, spelled out."""
     return escape("".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text))
 
 

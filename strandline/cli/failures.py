@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from strandline.cli.console import errors, shown
+from strandline.cli.console import errors, paragraph
 from strandline.errors import ConfigError, StrandlineError, UsageError
 
 INTERRUPTED = 130
@@ -49,9 +49,9 @@ def exit_code(error: StrandlineError) -> int:
 
 def fail(text: str) -> None:
     """The paragraph of an error."""
-    errors().print(f"[bold red]error:[/bold red] {shown(text)}", highlight=False, soft_wrap=True)
+    errors().print(f"[bold red]error:[/bold red] {paragraph(text)}", highlight=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """A paragraph that stops nothing."""
-    errors().print(f"[yellow]warning:[/yellow] {shown(text)}", highlight=False, soft_wrap=True)
+    errors().print(f"[yellow]warning:[/yellow] {paragraph(text)}", highlight=False, soft_wrap=True)

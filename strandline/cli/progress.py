@@ -22,7 +22,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from strandline.cli.console import count, errors, shown
+from strandline.cli.console import count, errors, paragraph, shown
 from strandline.run import Done, Outcome
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -69,7 +69,7 @@ class Display:
         """The stream is through, or failed."""
         if outcome.error:
             title = escape(f"{outcome.stream}: {outcome.failed} failed:" if outcome.failed else f"{outcome.stream}: failed:")
-            self._console.print(f"[bold red]{title}[/bold red] {shown(outcome.error)}", soft_wrap=True)
+            self._console.print(f"[bold red]{title}[/bold red] {paragraph(outcome.error)}", soft_wrap=True)
 
     def _line(self, text: str) -> None:
         self._console.print(shown(text), soft_wrap=True)

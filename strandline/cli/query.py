@@ -99,7 +99,7 @@ def _write(rows: pa.Table, total: int, format_: Format, file: Path | None) -> No
 
     if format_ is Format.table and file is None:
         console = output()
-        console.print(writers.as_grid(rows))
+        console.print(writers.as_grid(rows) if writers.fits(rows, console.width) else writers.as_records(rows))
         left = f" of {total:,} (--limit 0 for all)" if rows.num_rows < total else ""
         console.print(f"{rows.num_rows:,} row{'' if rows.num_rows == 1 else 's'}{left}", style="dim")
         return

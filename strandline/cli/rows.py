@@ -16,6 +16,7 @@ from rich.table import Table
 from strandline.cli.console import grid, shown
 
 _LONGEST_CELL = 200
+_NARROWEST = 8
 
 
 def as_grid(rows: pa.Table) -> Table:
@@ -26,6 +27,22 @@ def as_grid(rows: pa.Table) -> Table:
         table.add_column(shown(field.name), justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
     for values in _values(rows):
         table.add_row(*("[dim]NULL[/dim]" if value is None else shown(_cut(text(value))) for value in values))
+    return table
+
+
+def fits(rows: pa.Table, width: int) -> bool:
+    """Whether a table of so many columns can be read on a terminal of that width."""
+    return sum(max(len(name), _NARROWEST) + 3 for name in rows.schema.names) <= width
+
+
+def as_records(rows: pa.Table) -> Table:
+    """The rows one below the other, a line a column: for tables too wide for the terminal."""
+    table = grid(left=("column", "value"))
+    for number, values in enumerate(_values(rows), 1):
+        if number > 1:
+            table.add_section()
+        for name, value in zip(rows.schema.names, values, strict=True):
+            table.add_row(f"[dim]{shown(name)}[/dim]", "[dim]NULL[/dim]" if value is None else shown(_cut(text(value))))
     return table
 
 

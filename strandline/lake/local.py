@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from strandline.errors import StorageError, UsageError
 from strandline.lake.objects import ObjectInfo, ObjectMissing
@@ -29,7 +29,7 @@ class LocalObjects:
         return path
 
     def put(
-        self, key: str, data: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "application/octet-stream"
+        self, key: str, data: bytes | IO[bytes], *, if_absent: bool = False, content_type: str = "application/octet-stream"
     ) -> bool:
         """True when written whole; False when `if_absent` and the key was there already."""
         path = self._path(key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 from strandline.errors import StorageError, UsageError
@@ -32,7 +32,9 @@ class S3Credentials:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """One entry of a listing; `size` in bytes, `modified` in UTC (where a folder tells it, also the time it was moved there)."""
+    """One entry of a listing; `size` in bytes, `modified` in UTC (where a folder tells it, also the time it was moved
+    there).
+    """
 
     key: str
     size: int
@@ -46,7 +48,7 @@ class Objects(Protocol):
     url: str
 
     def put(
-        self, key: str, data: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "application/octet-stream"
+        self, key: str, data: bytes | IO[bytes], *, if_absent: bool = False, content_type: str = "application/octet-stream"
     ) -> bool:
         """True when written whole; False when `if_absent` and the key was there already."""
         ...

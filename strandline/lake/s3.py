@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import boto3
 from botocore.config import Config
@@ -78,7 +78,7 @@ class S3Objects:
         )
 
     def put(
-        self, key: str, data: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = "application/octet-stream"
+        self, key: str, data: bytes | IO[bytes], *, if_absent: bool = False, content_type: str = "application/octet-stream"
     ) -> bool:
         """True when written whole; False when `if_absent` and the key was there already."""
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if if_absent else {}

@@ -100,7 +100,13 @@ class Snapshot:
         ordinal = path.rpartition("/")[2].partition("-")[0]
         partition = action.get(f"partition.{self.partition_by}")
         return DataFile(
-            path, action["size_bytes"], action["num_records"] or 0, partition, int(ordinal) if ordinal.isdigit() else 0, bounds["min"], bounds["max"]
+            path,
+            action["size_bytes"],
+            action["num_records"] or 0,
+            partition,
+            int(ordinal) if ordinal.isdigit() else 0,
+            bounds["min"],
+            bounds["max"],
         )
 
     def files_since(self, ordinal: int) -> tuple[DataFile, ...]:
@@ -185,9 +191,7 @@ class Table:
         """A writer of files for the commit that would follow `snapshot`."""
         return PartitionedWriter(self._lake.objects, self.path, schema, snapshot.ordinal + 1, snapshot.partition_by, statistics)
 
-    def commit(
-        self, schema: pa.Schema, decide: Callable[[Snapshot], Commit | None], partition_by: str | None = None
-    ) -> bool:
+    def commit(self, schema: pa.Schema, decide: Callable[[Snapshot], Commit | None], partition_by: str | None = None) -> bool:
         """Whether this call committed what `decide` chose from the newest snapshot; False when it chose nothing.
 
         `decide` runs again after every lost race or unclear answer, so it must look at the snapshot's positions itself and
@@ -249,15 +253,11 @@ class Table:
     def _swap(self, snapshot: Snapshot, chosen: Commit) -> None:
         now = int(time.time() * 1000)
         actions: list[AddAction | RemoveAction] = [
-            AddAction(
-                w.path, w.size, _partition_values(snapshot.partition_by, w.partition), w.modified_ms, True, w.statistics
-            )
+            AddAction(w.path, w.size, _partition_values(snapshot.partition_by, w.partition), w.modified_ms, True, w.statistics)
             for w in chosen.add
         ]
         actions += [
-            RemoveAction(
-                f.path, True, now, partition_values=_partition_values(snapshot.partition_by, f.partition), size=f.size
-            )
+            RemoveAction(f.path, True, now, partition_values=_partition_values(snapshot.partition_by, f.partition), size=f.size)
             for f in chosen.remove
         ]
         news = bool(chosen.add or chosen.positions)

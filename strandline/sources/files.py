@@ -98,8 +98,9 @@ class FilesReader:
 class _Listing:
     """Tells new objects from landed ones in one listing, and remembers for the next what came lately.
 
-    The cursor is `{"last": greatest name taken, "listed_at": time of the listing, "recent": names taken that came within MARGIN}`.
-    A name up to `last` whose object is older than the last listing (less the margin) was there then, and so it was taken.
+    The cursor is `{"last": greatest name taken, "listed_at": time of the listing, "recent": names taken that came within
+    MARGIN}`. A name up to `last` whose object is older than the last listing (less the margin) was there then, and so it
+    was taken.
     """
 
     def __init__(self, position: Position, wanted: Callable[[str], bool]) -> None:

@@ -204,9 +204,8 @@ def _differing(
 ) -> _Changed:
     schema = schemas.unified(stream)
     chosen = _dates(days)
-    parts = [
-        f"SELECT {_served(engine, schema, schemas.PROVISIONAL)} FROM {JUDGED} WHERE _verdict IS NULL AND event_date IN ({chosen})"
-    ]
+    above = _served(engine, schema, schemas.PROVISIONAL)
+    parts = [f"SELECT {above} FROM {JUDGED} WHERE _verdict IS NULL AND event_date IN ({chosen})"]
     if held := silver.files_of(days):
         session.register("settled", with_columns(silver.dataset(files=held), schemas.silver(stream)))
         parts.append(f"SELECT {_served(engine, schema, schemas.FINAL)} FROM settled")

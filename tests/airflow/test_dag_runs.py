@@ -55,17 +55,15 @@ def runs(seaweed: Seaweed, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     run_python(environment, "-m", "airflow", "db", "migrate")
     later = NOON + timedelta(minutes=5)
     wanted = [
-        ("1-infra_s3_bootstrap", NOON),
-        *((f"2-{stream}_realtime_ingest", NOON) for stream in STREAMS),
-        ("3-batch_etl_all_streams", NOON),
-        ("4-serving_layer_merge", NOON),
-        ("2-api_logs_realtime_ingest", later),
-        ("4-serving_layer_merge", later),
-        ("2-api_logs_realtime_ingest", NOON),
+        f"1-infra_s3_bootstrap@{NOON}",
+        *(f"2-{stream}_realtime_ingest@{NOON}" for stream in STREAMS),
+        f"3-batch_etl_all_streams@{NOON}",
+        f"4-serving_layer_merge@{NOON}",
+        f"2-api_logs_realtime_ingest@{later}",
+        f"4-serving_layer_merge@{later}@api_logs",
+        f"2-api_logs_realtime_ingest@{NOON}",
     ]
-    printed = run_python(
-        environment, "tests/airflow/run_dags.py", *(f"{dag_id}@{moment.isoformat()}" for dag_id, moment in wanted), timeout=600
-    )
+    printed = run_python(environment, "tests/airflow/run_dags.py", *wanted, timeout=600)
     reports = [json.loads(line.removeprefix("RUN ")) for line in printed.splitlines() if line.startswith("RUN ")]
     credentials = S3Credentials(keys.access_key_id, keys.secret_access_key, None, REGION, seaweed.endpoint_url)
     return Runs(reports, Lake.open(url, credentials))

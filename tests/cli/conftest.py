@@ -16,6 +16,7 @@ from strandline.cli import app
 from strandline.intervals import floor
 
 FIVE = timedelta(minutes=5)
+Line = str | dict[str, Any]
 
 ORDERS = """\
 stream: orders
@@ -103,7 +104,7 @@ class Project:
         path.write_text(text.replace("INBOX", str(self.folder / "inbox")), encoding="utf-8")
         return path
 
-    def deliver(self, name: str, lines: Sequence[str | dict[str, Any]]) -> None:
+    def deliver(self, name: str, lines: Sequence[Line]) -> None:
         """An object in the inbox; texts go in as they are."""
         texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
         (self.folder / "inbox" / name).write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
@@ -133,7 +134,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 @pytest.fixture
 def traded(project: Project) -> Project:
     """Two landed intervals, nothing batched: 8 lines = 5 good + 1 duplicate + 2 quarantined."""
-    first = [project.order(1), project.order(2, amount="600.00"), project.order(1), "no json", project.order(3, amount="2000")]
+    first: list[Line] = [
+        project.order(1),
+        project.order(2, amount="600.00"),
+        project.order(1),
+        "no json",
+        project.order(3, amount="2000"),
+    ]
     project.deliver("1.ndjson", first)
     project.deliver("2.ndjson", [project.order(4), project.order(5, city="Bonn"), project.order(6, city=None)])
     result = project.run("run", "ingest", "--from", project.ago(2), "--to", project.ago(0))

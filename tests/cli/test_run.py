@@ -9,7 +9,7 @@ import pytest
 from strandline.errors import UsageError
 from strandline.run import Order
 from strandline.spec.load import load_stream
-from tests.cli.conftest import FIVE, ORDERS, VISITS, Project
+from tests.cli.conftest import FIVE, ORDERS, VISITS, Line, Project
 
 
 def test_every_interval_of_a_range_lands_and_lands_once(project: Project) -> None:
@@ -38,7 +38,13 @@ def test_without_a_range_the_last_interval_lands_and_what_was_missed_since_the_o
 
 
 def test_all_steps_count_every_line_and_tell_the_alert(project: Project) -> None:
-    lines = [project.order(1), project.order(2, amount="600.00"), project.order(1), "no json", project.order(3, amount="2000")]
+    lines: list[Line] = [
+        project.order(1),
+        project.order(2, amount="600.00"),
+        project.order(1),
+        "no json",
+        project.order(3, amount="2000"),
+    ]
     project.deliver("1.ndjson", lines)
     result = project.run("run", "all", "--from", project.ago(2), "--to", project.ago(0))
     assert result.exit_code == 0, result.output

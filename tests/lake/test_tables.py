@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from strandline.lake.objects import S3Credentials
     from tests.conftest import S3Lake
 
-SCHEMA = pa.schema([("event_date", pa.date32()), ("writer", pa.int64()), ("at", pa.timestamp("us", "UTC")), ("text", pa.string())])
+SCHEMA = pa.schema(
+    [("event_date", pa.date32()), ("writer", pa.int64()), ("at", pa.timestamp("us", "UTC")), ("text", pa.string())]
+)
 DAY = date(2026, 3, 1)
 
 
@@ -105,7 +107,7 @@ def test_damaged_pages_are_refused_on_reading(table: Table, tmp_path: Path) -> N
     path.write_bytes(bytes(data))
     snapshot = table.snapshot()
     assert snapshot is not None
-    with pytest.raises(OSError, match="CRC|checksum|Corrupt|corrupt"):
+    with pytest.raises(OSError, match=r"CRC|checksum|Corrupt|corrupt"):
         snapshot.arrow()
 
 

@@ -78,7 +78,8 @@ def take(runtime: Runtime, stream: Stream, number: int) -> dict[str, int]:
 def rows(runtime: Runtime, path: str) -> list[dict[str, Any]]:
     snapshot = runtime.lake.table(path).snapshot()
     assert snapshot is not None
-    return snapshot.arrow().to_pylist()
+    found: list[dict[str, Any]] = snapshot.arrow().to_pylist()
+    return found
 
 
 def test_every_kind_of_bad_line_is_kept_with_reason_and_origin(tmp_path: Path, runtime: Runtime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -148,6 +149,15 @@ def test_a_stream_is_complete_enough_to_be_an_example(stream: Stream) -> None:
     assert {rule.action for rule in stream.rules} >= {"warn", "quarantine"}
     assert stream.retention.realtime
     assert stream.retention.quarantine
+
+
+def test_every_derived_column_is_used(stream: Stream) -> None:
+    metrics = [metric for table in stream.gold for metric in table.metrics]
+    dimensions = [name for table in stream.gold for name in table.dimensions]
+    texts = [metric.expression or "" for metric in metrics] + [metric.where or "" for metric in metrics]
+    texts += [table.where or "" for table in stream.gold] + [alert.when for alert in stream.alerts] + dimensions
+    for derived in stream.derived:
+        assert any(re.search(rf"\b{derived.name}\b", text) for text in texts), derived.name
 
 
 def test_personal_fields_are_classified_and_protected(stream: Stream) -> None:
