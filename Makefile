@@ -22,7 +22,7 @@ demo: install ## run the whole pipeline here, with a UI; ONCE=1 exits after the 
 	@$(BIN)/python -m strandline.local.demo
 
 down: ## stop what a demo left running
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m strandline.local.demo --down; fi
+	@if $(BIN)/python -c 'import psutil, rich' 2>/dev/null; then $(BIN)/python -m strandline.local.demo --down; fi
 
 clean: down ## remove the demo's data (.local, .airflow) and caches; not .venv
 	@rm -rf .airflow .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

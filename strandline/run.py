@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from strandline.errors import ConfigError, StrandlineError, UsageError
 from strandline.intervals import Interval, floor, intervals_between
 
 if TYPE_CHECKING:
+    from strandline.lake.lake import Lake
     from strandline.publish.alerts import Notification
     from strandline.runtime import Progress, Runtime
     from strandline.spec.model import Stream
@@ -63,11 +65,30 @@ class Place:
     threads: int = 2
 
     def open(self, progress: Progress) -> Runtime:
-        """The runtime; raises `UsageError` for a lake that cannot be one."""
+        """The runtime; raises `UsageError` for a lake that cannot be one, or an AWS environment that cannot be used."""
         from strandline.lake.lake import Lake
         from strandline.runtime import Runtime
 
-        return Runtime(Lake.open(self.lake), progress=progress, memory_limit=self.memory_limit, threads=self.threads)
+        lake = _open_on_s3(self.lake) if self.lake.startswith("s3") else Lake.open(self.lake)
+        return Runtime(lake, progress=progress, memory_limit=self.memory_limit, threads=self.threads)
+
+
+def _open_on_s3(url: str) -> Lake:
+    from botocore.exceptions import BotoCoreError
+
+    from strandline.lake.lake import Lake
+
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        endpoint = os.environ.get(name)
+        if endpoint is not None and not endpoint.startswith(("http://", "https://")):
+            raise UsageError(f"{name} is an http:// or https:// URL, or not set at all (saw {endpoint!r})")
+    try:
+        lake = Lake.open(url)
+    except BotoCoreError as error:
+        raise UsageError(f"the AWS environment cannot be used: {error}") from error
+    if lake.credentials is None or lake.credentials.access_key_id is None:
+        raise UsageError("no S3 credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE")
+    return lake
 
 
 @dataclass(frozen=True, slots=True)

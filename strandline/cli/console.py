@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from rich import box
@@ -12,8 +11,6 @@ from rich.table import Table
 
 _WIDE = 10_000
 """Columns where there is no terminal: a line is a line, whoever reads it."""
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_CAUSES = re.compile(r"\s*\n\s*↳\s*")
 
 
 def output() -> Console:
@@ -35,11 +32,6 @@ def grid(title: str | None = None, *, left: tuple[str, ...] = (), right: tuple[s
     for name in right:
         table.add_column(name, justify="right", no_wrap=True)
     return table
-
-
-def paragraph(text: str) -> str:
-    """An error's text as it may go to a terminal, on one line where a library drew a tree of causes."""
-    return shown(_CAUSES.sub(": ", _COLOURS.sub("", text)))
 
 
 def shown(text: str) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from strandline.cli.console import errors, paragraph
+from strandline.cli.console import errors
+from strandline.cli.explanations import paragraph
 from strandline.errors import ConfigError, StrandlineError, UsageError
 
 INTERRUPTED = 130

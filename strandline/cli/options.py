@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from strandline.run import Place
     from strandline.spec.model import Stream
 
+_SIZE = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B)", re.IGNORECASE)
+
+
+def _size(text: str) -> str:
+    if not _SIZE.fullmatch(text.strip()):
+        raise typer.BadParameter(f"a size is a number and a unit, as 500MB or 2GB (saw {text!r})")
+    return text
+
+
 Config = Annotated[
     Path,
     typer.Option("--config", "-c", envvar="STRANDLINE_CONFIG", metavar="DIR", help="Where streams/ and dags/ are declared."),
@@ -24,7 +34,12 @@ Lake = Annotated[
     str | None,
     typer.Option("--lake", "-l", envvar="STRANDLINE_LAKE", metavar="URL", help="s3://bucket/prefix or a local folder."),
 ]
-Memory = Annotated[str, typer.Option("--memory", envvar="STRANDLINE_MEMORY", metavar="SIZE", help="Memory of an engine.")]
+Memory = Annotated[
+    str,
+    typer.Option(
+        "--memory", envvar="STRANDLINE_MEMORY", metavar="SIZE", help="Memory of an engine, as 500MB or 2GB.", callback=_size
+    ),
+]
 Threads = Annotated[int, typer.Option("--threads", envvar="STRANDLINE_THREADS", min=1, help="Threads of an engine.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for machines.")]
 

@@ -22,7 +22,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from strandline.cli.console import count, errors, paragraph, shown
+from strandline.cli.console import count, errors, shown
+from strandline.cli.explanations import paragraph
 from strandline.run import Done, Outcome
 
 _SECONDS_BETWEEN_LINES = 10.0

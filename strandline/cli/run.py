@@ -149,10 +149,16 @@ def bootstrap(lake: Lake = None, as_json: Json = False) -> None:
       strandline run bootstrap --lake s3://events
     """
     where = place(DEFAULT_CONFIG, lake)
-    from strandline.lake.lake import Lake as OpenLake
+    from botocore.exceptions import BotoCoreError
+
+    from strandline.lake.s3 import classified
+    from strandline.runtime import silent
     from strandline.stages.bootstrap import bootstrap as make
 
-    done = make(OpenLake.open(where.lake))
+    try:
+        done = make(where.open(silent).lake)
+    except BotoCoreError as error:
+        raise classified(error, f"make {where.lake}") from error
     if as_json:
         typer.echo(json.dumps(done, indent=2))
         return

@@ -83,8 +83,7 @@ class DuckDialect(Dialect):
 
     def sum(self, value: str, type_: FieldType, scale: int) -> str:
         """The exact sum as a value of the type, whatever the order of the rows; NULL of no values."""
-        places = {"integer": 0, "decimal": scale}.get(type_, 12)
-        total = f"SUM(CAST({value} AS DECIMAL(38, {places})))"
+        total = f"SUM(CAST({value} AS DECIMAL(38, {scale})))"
         return f"CAST({total} AS {self.type_name(type_, scale, 38)})"
 
     def average(self, value: str, scale: int) -> str:
@@ -102,6 +101,10 @@ class DuckDialect(Dialect):
     def last(self, value: str, order: Sequence[str]) -> str:
         """The value of the last row of the order that has one."""
         return f"last({value} ORDER BY {', '.join(order)}) FILTER (WHERE {value} IS NOT NULL)"
+
+    def digest(self, columns: Sequence[str]) -> str:
+        """A digest of a group's rows that does not depend on their order; equal rows give equal digests within one run."""
+        return f"SUM(CAST(hash({', '.join(columns)}) AS HUGEINT))"
 
     def window_start(self, moment: str, grain: Grain) -> str:
         """The start of the window of that grain (UTC; a week starts on Monday)."""

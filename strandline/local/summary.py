@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _LAYERS = ("realtime", "bronze", "silver", "quarantine", "gold", "unified", "analytics")
 _COUNTS = ("lines", "good", "duplicates", "quarantined")
-_EPISODES_SHOWN = 15
 _REASONS_SHOWN = 4
 
 
@@ -126,20 +125,19 @@ def ledger_table(found: Mapping[str, Account]) -> Table:
 
 
 def alerts_table(lake: Lake, streams: Sequence[Stream]) -> Table:
-    """The newest episodes of all streams, newest first."""
-    episodes = [(stream.name, row) for stream in streams for row in _episodes(lake, stream)]
-    episodes.sort(key=lambda item: item[1]["started_at"], reverse=True)
-    states = [row["state"] for _, row in episodes]
-    title = f"Alerts: {len(episodes)} episodes, {states.count('open')} open"
-    shown = episodes[:_EPISODES_SHOWN]
-    if len(shown) < len(episodes):
-        title += f" (the newest {len(shown)})"
-    table = _table(title)
-    for column in ("started (UTC)", "stream", "alert", "severity", "key", "state"):
-        table.add_column(column, overflow="fold")
-    for name, row in shown:
-        started = f"{row['started_at']:%m-%d %H:%M}"
-        table.add_row(started, name, row["alert"], row["severity"], _key(row["key"]), row["state"])
+    """How often each alert fired: one row an alert, the one with the newest episode first; times in UTC."""
+    fired = [(stream, alert, _episodes_of(lake, stream, alert.name)) for stream in streams for alert in stream.alerts]
+    rows = [(stream.name, alert, episodes) for stream, alert, episodes in fired if episodes]
+    rows.sort(key=lambda row: row[2][-1]["started_at"], reverse=True)
+    count, is_open = sum(len(episodes) for *_, episodes in rows), sum(_open(episodes) for *_, episodes in rows)
+    table = _table(f"Alerts: {count:,} episodes, {is_open:,} open")
+    for column in ("stream", "alert", "severity", "episodes", "open", "newest (UTC)", "of"):
+        table.add_column(column, justify="right" if column in {"episodes", "open"} else "left", overflow="fold")
+    for name, alert, episodes in rows:
+        newest = episodes[-1]
+        started = f"{newest['started_at']:%m-%d %H:%M}"
+        numbers = (f"{len(episodes):,}", f"{_open(episodes):,}")
+        table.add_row(name, alert.name, alert.severity, *numbers, started, _key(newest["key"]))
     return table
 
 
@@ -168,10 +166,16 @@ def _size(lake: Lake, path: str) -> Size:
     return Size(rows, sum(file.size for file in snapshot.files))
 
 
-def _episodes(lake: Lake, stream: Stream) -> list[dict[str, Any]]:
+def _episodes_of(lake: Lake, stream: Stream, alert: str) -> list[dict[str, Any]]:
+    """The episodes of one alert, oldest first; withdrawn ones were none after all."""
     snapshot = lake.table(paths.episodes(stream.name)).snapshot()
     rows: list[dict[str, Any]] = snapshot.arrow().to_pylist() if snapshot else []
-    return [row for row in rows if row["state"] != "withdrawn"]
+    own = [row for row in rows if row["alert"] == alert and row["state"] != "withdrawn"]
+    return sorted(own, key=lambda row: (row["started_at"], row["key"]))
+
+
+def _open(episodes: Sequence[Mapping[str, Any]]) -> int:
+    return sum(row["state"] == "open" for row in episodes)
 
 
 def _key(text: str) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
-
-from sqlglot import exp
 
 from strandline.plan.dialect import Dialect
 from strandline.plan.expressions import parse_expression
-from strandline.plan.judge import column_types, event_moment, row_expression
-from strandline.plan.schemas import FINAL, PROVISIONAL, decimal_scale
+from strandline.plan.judge import Columns, event_moment
+from strandline.plan.schemas import FINAL, PROVISIONAL
 from strandline.spec.model import FieldType, GoldTable, Metric, Stream
+
+PLACES = 12
+"""Decimal places in which numbers are summed."""
 
 
 def aggregate(stream: Stream, table: GoldTable, dialect: Dialect, relation: str, *, served: bool = False) -> str:
@@ -18,7 +20,7 @@ def aggregate(stream: Stream, table: GoldTable, dialect: Dialect, relation: str,
 
     With `served`, `relation` has `_status` and the result says `provisional` where any contributing row still is.
     """
-    quote, columns = dialect.quote, column_types(stream)
+    quote, columns = dialect.quote, Columns.of(stream, dialect)
     window = dialect.window_start(event_moment(stream, dialect), table.grain)
     dimensions = [quote(name) for name in table.dimensions]
     parts = [f"{window} AS window_start", *dimensions]
@@ -28,32 +30,33 @@ def aggregate(stream: Stream, table: GoldTable, dialect: Dialect, relation: str,
     if served:
         undecided = f"SUM(CASE WHEN _status = '{PROVISIONAL}' THEN 1 ELSE 0 END) > 0"
         parts.append(f"CASE WHEN {undecided} THEN '{PROVISIONAL}' ELSE '{FINAL}' END AS _status")
-    where = f" WHERE COALESCE({row_expression(dialect, table.where, columns)}, FALSE)" if table.where else ""
+    where = f" WHERE COALESCE({columns.sql(table.where)}, FALSE)" if table.where else ""
     groups = ", ".join(str(n) for n in range(1, len(dimensions) + 2))
     grouped = f"SELECT {', '.join(parts)} FROM {relation}{where} GROUP BY {groups}"
-    known = {m.name: m.type for m in table.metrics if m not in later}
+    known = [m for m in table.metrics if m not in later]
     for metric in later:
-        grouped = f"SELECT *, {_computed(metric, stream, dialect, known)} AS {quote(metric.name)} FROM ({grouped}) AS g"
-        known[metric.name] = metric.type
+        grouped = f"SELECT *, {_computed(metric, dialect, known)} AS {quote(metric.name)} FROM ({grouped}) AS g"
+        known.append(metric)
     return f"SELECT *, CAST(window_start AS DATE) AS event_date FROM ({grouped}) AS g"
 
 
-def _measured(metric: Metric, stream: Stream, dialect: Dialect, columns: dict[str, FieldType]) -> str:
+def _measured(metric: Metric, stream: Stream, dialect: Dialect, columns: Columns) -> str:
     """A metric that is an aggregate of rows."""
-    value = row_expression(dialect, metric.expression, columns) if metric.expression else None
-    only = row_expression(dialect, metric.where, columns) if metric.where else None
+    value = columns.sql(metric.expression) if metric.expression else None
+    only = columns.sql(metric.where) if metric.where else None
     if metric.kind == "count":
         conditions = [f"COALESCE({condition}, FALSE)" for condition in (value, only) if condition]
         return f"COUNT(CASE WHEN {' AND '.join(conditions)} THEN 1 END)" if conditions else "COUNT(*)"
     assert value is not None, f"the metric {metric.name} has an expression"
-    scale = decimal_scale(stream)
-    typed = cast("FieldType", parse_expression(metric.expression or "", columns).type)
+    typed = columns.typed(metric.expression or "")
+    type_ = cast("FieldType", typed.type)
+    places = {"integer": 0, "decimal": typed.scale or 0}.get(type_, PLACES)
     if only:
         value = f"CASE WHEN {only} THEN {value} END"
     if metric.kind == "sum":
-        return dialect.sum(value, typed, scale)
+        return dialect.sum(value, type_, places)
     if metric.kind == "avg":
-        return dialect.average(value, {"integer": 0, "decimal": scale}.get(typed, 12))
+        return dialect.average(value, places)
     if metric.kind == "quantile":
         return dialect.quantile(value, metric.q if metric.q is not None else 0.5)
     if metric.kind == "count_distinct":
@@ -63,15 +66,15 @@ def _measured(metric: Metric, stream: Stream, dialect: Dialect, columns: dict[st
         return dialect.first(value, order)
     if metric.kind == "last":
         return dialect.last(value, order)
-    return f"CAST({metric.kind.upper()}({value}) AS {dialect.type_name(metric.type, scale, 38)})"
+    return f"CAST({metric.kind.upper()}({value}) AS {dialect.type_name(metric.type, metric.scale, 38)})"
 
 
-def _computed(metric: Metric, stream: Stream, dialect: Dialect, known: dict[str, FieldType]) -> str:
+def _computed(metric: Metric, dialect: Dialect, known: Sequence[Metric]) -> str:
     """A metric over other metrics of its table, at read-out of their exact values."""
     if metric.kind == "ratio":
         assert metric.parts is not None, f"the ratio {metric.name} has its parts"
         above, below = (dialect.quote(part) for part in metric.parts)
         return f"CASE WHEN {below} <> 0 THEN CAST({above} AS DOUBLE) / CAST({below} AS DOUBLE) END"
-    tree = parse_expression(metric.expression or "", known).tree.copy()
-    tree = tree.transform(lambda n: exp.column(exp.to_identifier(n.name, quoted=True)) if isinstance(n, exp.Column) else n)
-    return f"CAST({dialect.expression(tree)} AS {dialect.type_name(metric.type, decimal_scale(stream), 38)})"
+    scales = {m.name: m.scale for m in known if m.scale is not None}
+    tree = parse_expression(metric.expression or "", {m.name: m.type for m in known}, scales=scales, now=False).tree
+    return f"CAST({dialect.expression(tree)} AS {dialect.type_name(metric.type, metric.scale, 38)})"

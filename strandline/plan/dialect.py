@@ -60,6 +60,10 @@ class Dialect(Protocol):
         """The value of the last row of the order that has one."""
         ...
 
+    def digest(self, columns: Sequence[str]) -> str:
+        """A digest of a group's rows that does not depend on their order; equal rows give equal digests within one run."""
+        ...
+
     def window_start(self, moment: str, grain: Grain) -> str:
         """The start of the window of that grain (UTC; a week starts on Monday)."""
         ...

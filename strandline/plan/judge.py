@@ -7,14 +7,13 @@ rows keep `_raw`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 
 from strandline.plan.dialect import Dialect
-from strandline.plan.expressions import parse_expression
-from strandline.plan.schemas import decimal_scale
+from strandline.plan.expressions import TypedExpression, parse_expression
 from strandline.spec.model import Field, FieldType, Rule, Stream
 
 PARSER = 0
@@ -51,16 +50,39 @@ def column_types(stream: Stream) -> dict[str, FieldType]:
     return {f.name: f.type for f in stream.fields} | {d.name: d.type for d in stream.derived}
 
 
-def row_expression(dialect: Dialect, text: str, columns: dict[str, FieldType], moment: str = "_landing_end") -> str:
-    """The SQL of a row expression; `now` is the end of the row's landing interval."""
-    tree = parse_expression(text, columns).tree.copy()
+def column_scales(stream: Stream) -> dict[str, int]:
+    """The decimal places of the decimal columns among them."""
+    declared = {f.name: f.scale for f in stream.fields if f.type == "decimal"}
+    derived = {d.name: d.scale for d in stream.derived if d.type == "decimal"}
+    return {name: scale for name, scale in {**declared, **derived}.items() if scale is not None}
 
-    def settle(node: exp.Expression) -> exp.Expression:
-        if isinstance(node, exp.Column):
-            return exp.column(exp.to_identifier(moment if node.name == "now" else node.name, quoted=True))
-        return node
 
-    return dialect.expression(tree.transform(settle))
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What expressions on a stream's rows may read, and their SQL."""
+
+    types: Mapping[str, FieldType]
+    scales: Mapping[str, int]
+    dialect: Dialect
+
+    @classmethod
+    def of(cls, stream: Stream, dialect: Dialect) -> Columns:
+        """The declared fields and derived columns."""
+        return cls(column_types(stream), column_scales(stream), dialect)
+
+    def typed(self, text: str) -> TypedExpression:
+        """The checked expression."""
+        return parse_expression(text, self.types, scales=self.scales)
+
+    def sql(self, text: str) -> str:
+        """The SQL of a row expression; `now` is the end of the row's landing interval."""
+
+        def settle(node: exp.Expression) -> exp.Expression:
+            if isinstance(node, exp.Column):
+                return exp.column(exp.to_identifier("_landing_end" if node.name == "now" else node.name, quoted=True))
+            return node
+
+        return self.dialect.expression(self.typed(text).tree.copy().transform(settle))
 
 
 def event_moment(stream: Stream, dialect: Dialect) -> str:
@@ -71,15 +93,15 @@ def event_moment(stream: Stream, dialect: Dialect) -> str:
 def judge(stream: Stream, dialect: Dialect, relation: str = "lines") -> Judgement:
     """The SQL that types and judges the lines of `relation`, and what its verdict numbers mean."""
     quote = dialect.quote
-    columns = column_types(stream)
+    columns = Columns.of(stream, dialect)
     steps = [f"typed AS (SELECT {', '.join(_typed_columns(stream, dialect))} FROM {quote(relation)} WHERE _line > 0)"]
     previous = "typed"
     for number, derived in enumerate(stream.derived):
-        type_name = dialect.type_name(derived.type, decimal_scale(stream), 38)
-        value = f"CAST({row_expression(dialect, derived.expression, columns)} AS {type_name})"
+        type_name = dialect.type_name(derived.type, derived.scale, 38)
+        value = f"CAST({columns.sql(derived.expression)} AS {type_name})"
         steps.append(f"derived_{number} AS (SELECT *, {value} AS {quote(derived.name)} FROM {previous})")
         previous = f"derived_{number}"
-    refusals = [*_field_refusals(stream, dialect), *_time_refusals(stream, dialect), *_rule_refusals(stream, dialect, columns)]
+    refusals = [*_field_refusals(stream, dialect), *_time_refusals(stream, dialect), *_rule_refusals(stream, columns)]
     verdicts = (Verdict("parser"), *(verdict for verdict, _ in refusals))
     cases = "".join(f" WHEN {condition} THEN {number}" for number, (_, condition) in enumerate(refusals, 1))
     values = [quote(name) for name in (*(f.name for f in stream.fields), *(d.name for d in stream.derived))]
@@ -167,25 +189,25 @@ def _time_refusals(stream: Stream, dialect: Dialect) -> list[tuple[Verdict, str]
     return found
 
 
-def _rule_refusals(stream: Stream, dialect: Dialect, columns: dict[str, FieldType]) -> list[tuple[Verdict, str]]:
+def _rule_refusals(stream: Stream, columns: Columns) -> list[tuple[Verdict, str]]:
     return [
-        (Verdict("rule", rule=rule.name, detail=rule.expect, fails=rule.action == "fail"), _broken(rule, dialect, columns))
+        (Verdict("rule", rule=rule.name, detail=rule.expect, fails=rule.action == "fail"), _broken(rule, columns))
         for rule in stream.rules
         if rule.action != "warn"
     ]
 
 
-def _broken(rule: Rule, dialect: Dialect, columns: dict[str, FieldType]) -> str:
+def _broken(rule: Rule, columns: Columns) -> str:
     """Where the rule does not hold; NULL is judged by `required` alone."""
-    return f"NOT COALESCE({row_expression(dialect, rule.expect, columns)}, TRUE)"
+    return f"NOT COALESCE({columns.sql(rule.expect)}, TRUE)"
 
 
-def _warnings(stream: Stream, dialect: Dialect, columns: dict[str, FieldType]) -> str:
+def _warnings(stream: Stream, dialect: Dialect, columns: Columns) -> str:
     """The names of the `warn` rules a row does not meet, by commas; NULL when it meets all."""
     warned = [rule for rule in stream.rules if rule.action == "warn"]
     if not warned:
         return "CAST(NULL AS VARCHAR)"
-    parts = [f"CASE WHEN {_broken(rule, dialect, columns)} THEN {dialect.literal(rule.name)} END" for rule in warned]
+    parts = [f"CASE WHEN {_broken(rule, columns)} THEN {dialect.literal(rule.name)} END" for rule in warned]
     return f"NULLIF(concat_ws(',', {', '.join(parts)}), '')"
 
 
@@ -214,4 +236,4 @@ BUDGET_COLUMNS: dict[str, FieldType] = {
 
 def budget_expression(dialect: Dialect, text: str) -> str:
     """The SQL of a condition on a whole run, over one row of its counts."""
-    return f"COALESCE({row_expression(dialect, text, BUDGET_COLUMNS)}, TRUE)"
+    return f"COALESCE({Columns(BUDGET_COLUMNS, {}, dialect).sql(text)}, TRUE)"

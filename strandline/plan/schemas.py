@@ -62,11 +62,6 @@ LEDGER = pa.schema(
 )
 
 
-def decimal_scale(stream: Stream) -> int:
-    """The decimal places of computed decimals: the most that a declared field has, six when none is declared."""
-    return max((f.scale or 0 for f in stream.fields if f.type == "decimal"), default=6)
-
-
 def arrow_type(type_: FieldType, scale: int | None = None, precision: int = 18) -> pa.DataType:
     """The Arrow type of a field type."""
     return pa.decimal128(precision, scale or 0) if type_ == "decimal" else _SIMPLE[type_]
@@ -75,8 +70,7 @@ def arrow_type(type_: FieldType, scale: int | None = None, precision: int = 18) 
 def value_fields(stream: Stream) -> list[pa.Field]:
     """The typed columns of a good row: declared fields, then derived ones. Derived decimals have 38 digits."""
     declared = [pa.field(f.name, arrow_type(f.type, f.scale)) for f in stream.fields]
-    scale = decimal_scale(stream)
-    return declared + [pa.field(d.name, arrow_type(d.type, scale, 38)) for d in stream.derived]
+    return declared + [pa.field(d.name, arrow_type(d.type, d.scale, 38)) for d in stream.derived]
 
 
 def realtime(stream: Stream) -> pa.Schema:
@@ -127,9 +121,9 @@ def quarantine() -> pa.Schema:
     return pa.schema(own)
 
 
-def metric_type(metric: Metric, stream: Stream) -> pa.DataType:
+def metric_type(metric: Metric) -> pa.DataType:
     """The Arrow type of a metric's column; decimals have 38 digits so that sums fit."""
-    return arrow_type(metric.type, decimal_scale(stream), 38)
+    return arrow_type(metric.type, metric.scale, 38)
 
 
 def gold(stream: Stream, table: GoldTable, *, served: bool = False) -> pa.Schema:
@@ -137,6 +131,6 @@ def gold(stream: Stream, table: GoldTable, *, served: bool = False) -> pa.Schema
     columns = {f.name: f.type for f in value_fields(stream)}
     fields = [pa.field(EVENT_DATE, pa.date32()), pa.field("window_start", MOMENT)]
     fields += [pa.field(name, columns[name]) for name in table.dimensions]
-    fields += [pa.field(m.name, metric_type(m, stream)) for m in table.metrics]
+    fields += [pa.field(m.name, metric_type(m)) for m in table.metrics]
     fields.append(pa.field("_as_of", MOMENT))
     return pa.schema([*fields, pa.field("_status", pa.string())] if served else fields)

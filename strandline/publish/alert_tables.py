@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.dataset as pads
 
 from strandline.lake import paths
-from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.lake.tables import Commit, DataFile, Snapshot, Table
 from strandline.publish.conditions import Firing, plain
 from strandline.publish.episodes import Day, Episode, Island, Key
 
@@ -30,8 +30,13 @@ DAYS = pa.schema(
 EPISODES = pa.schema(
     [("id", pa.string()), ("alert", pa.string()), ("severity", pa.string()), ("key", pa.string()), ("started_at", _STAMP),
      ("last_fired_at", _STAMP), ("resolved_at", _STAMP), ("firings", pa.int64()), ("peaks", pa.string()),
-     ("state", pa.string()), ("notified_opened_at", _STAMP), ("notified_resolved_at", _STAMP), ("event_date", pa.date32())]
+     ("state", pa.string()), ("notified_opened_at", _STAMP), ("notified_resolved_at", _STAMP),
+     ("settled_at", _STAMP), ("event_date", pa.date32())]
 )  # fmt: skip
+
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""`settled_at` of an episode that is open or still to be told; otherwise it is when the episode was resolved."""
 
 
 class AlertStore:
@@ -80,24 +85,71 @@ def read_days(snapshot: Snapshot | None, dates: Collection[date], keys: Collecti
 
 def episode_row(episode: Episode) -> dict[str, Any]:
     """The episode as a row of `EPISODES`."""
-    return {**{name: getattr(episode, name) for name in EPISODES.names}, "peaks": json.dumps(episode.peaks, ensure_ascii=False)}
+    row = {name: getattr(episode, name) for name in EPISODES.names if name not in ("peaks", "settled_at")}
+    settled = episode.state != "open" and not pending(episode) and episode.resolved_at is not None
+    return row | {
+        "peaks": json.dumps(episode.peaks, ensure_ascii=False),
+        "settled_at": episode.resolved_at if settled else NEVER,
+    }
 
 
-def read_episodes(snapshot: Snapshot) -> list[Episode]:
-    """Every episode of the snapshot, in no order."""
-    rows = snapshot.arrow(columns=[name for name in EPISODES.names if name != "event_date"]).to_pylist()
+def pending(episode: Episode) -> list[Literal["opened", "resolved"]]:
+    """What is still to be told of the episode."""
+    events: list[Literal["opened", "resolved"]] = []
+    if episode.notified_opened_at is None and episode.state != "withdrawn":
+        events.append("opened")
+    if episode.notified_resolved_at is None and episode.state != "open":
+        events.append("resolved")
+    return events
+
+
+def read_episodes(snapshot: Snapshot, since: datetime | None = None) -> list[Episode]:
+    """The episodes in no order; with `since`, at least those that were not over and told before it."""
+    return _episodes(snapshot, [f for f in snapshot.files if _reaches(f, since)])
+
+
+def newest_episodes(snapshot: Snapshot, count: int) -> list[Episode]:
+    """At least the `count` episodes that started last and every open one, as far as there are any."""
+    chosen, rows = [], 0
+    for file in sorted(snapshot.files, key=lambda f: f.partition or date.max, reverse=True):
+        if rows < count or _reaches(file, NEVER):
+            chosen.append(file)
+            rows += file.rows
+    return _episodes(snapshot, chosen)
+
+
+def _reaches(file: DataFile, since: datetime | None) -> bool:
+    """Whether the file may hold an episode that was not settled before `since`."""
+    latest = file.maximum.get("settled_at")
+    if since is None or not isinstance(latest, datetime):
+        return True
+    return (latest if latest.tzinfo else latest.replace(tzinfo=UTC)) >= since
+
+
+def _episodes(snapshot: Snapshot, files: Sequence[DataFile]) -> list[Episode]:
+    names = [name for name in EPISODES.names if name not in ("event_date", "settled_at")]
+    rows = snapshot.arrow(columns=names, files=files).to_pylist() if files else []
     return [Episode(**{**row, "peaks": json.loads(row["peaks"])}) for row in rows]
 
 
 def episode_commit(
-    table: Table, snapshot: Snapshot, old: Sequence[Episode], new: Sequence[Episode], positions: Mapping[str, int]
+    table: Table,
+    snapshot: Snapshot,
+    old: Sequence[Episode],
+    new: Sequence[Episode],
+    positions: Mapping[str, int],
+    since: datetime | None = None,
 ) -> Commit:
-    """The commit that rewrites the partitions in which an episode differs, with the positions; only these when none does."""
+    """The commit that makes `old` (as read with `since`) into `new` and carries the positions; rewrites only days that
+    differ.
+    """
     was, now = _by_partition(old), _by_partition(new)
     dates = {day for day in was.keys() | now.keys() if was.get(day) != now.get(day)}
-    writer = table.writer(snapshot, EPISODES)
-    rows = sorted((e for e in new if e.event_date in dates), key=lambda e: (e.event_date, e.started_at, e.id))
+    unread = _episodes(snapshot, [f for f in snapshot.files_of(dates) if not _reaches(f, since)])
+    rows = [e for e in (*new, *unread) if e.event_date in dates]
+    writer = table.writer(snapshot, EPISODES, ("settled_at",))
     if rows:
+        rows.sort(key=lambda e: (e.event_date, e.started_at, e.id))
         writer.write(pa.Table.from_pylist([episode_row(e) for e in rows], EPISODES))
     return Commit(writer.close(), snapshot.files_of(dates), positions)
 

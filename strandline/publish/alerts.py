@@ -27,10 +27,12 @@ from strandline.publish.alert_tables import (
     DAYS,
     EPISODES,
     FIRINGS,
+    NEVER,
     AlertStore,
     day_row,
     episode_commit,
     firing_row,
+    pending,
     read_days,
     read_episodes,
 )
@@ -71,7 +73,11 @@ class Notification:
         since = f"since {self.started_at:%Y-%m-%d %H:%M} UTC, {self.firings} firing{'' if self.firings == 1 else 's'}{peaks}"
         if self.event == "opened":
             return f"{self.stream} {self.alert} opened ({self.severity}){where}: {since}"
-        why = "withdrawn: late data undid it" if self.withdrawn else f"at {self.resolved_at:%Y-%m-%d %H:%M} UTC"
+        why = (
+            "withdrawn: late data or a new definition undid it"
+            if self.withdrawn
+            else f"at {self.resolved_at:%Y-%m-%d %H:%M} UTC"
+        )
         return f"{self.stream} {self.alert} resolved ({self.severity}){where}: {why}; {since}"
 
 
@@ -103,10 +109,13 @@ def refresh(
 ) -> dict[str, int]:
     """Counts after firings, days and episodes agree with `sources` (`rows`: unified, else analytics tables, by name).
 
-    Evaluates only days that changed since the last refresh; all days when an alert was added, changed or removed. Raises
+    Evaluates only days that changed since the last refresh; all days when an alert was added, changed or removed. An alert on
+    columns that the served table does not have yet waits until it does. Raises
     `TransientError` when another refresh of the stream was at work at the same time.
     """
-    alerts = [alert for alert in stream.alerts if alert.on in sources]
+    compiled = {a.name: compile_condition(stream, a) for a in stream.alerts if a.on in sources}
+    conditions = {name: c for name, c in compiled.items() if c.columns <= set(sources[c.on].schema.names)}
+    alerts = [alert for alert in stream.alerts if alert.name in conditions]
     snapshot = store.days.snapshot()
     target = {f"source/{name}": sources[name].ordinal for name in sorted({alert.on for alert in alerts})}
     target["definitions"] = _digest(alerts)
@@ -115,7 +124,6 @@ def refresh(
         return {"days": 0, "firings": 0}
     base = snapshot.version if snapshot else -1
     touched = _touched(alerts, sources, reached, target, snapshot)
-    conditions = {alert.name: compile_condition(stream, alert) for alert in alerts}
     firings: list[Firing] = []
     after: dict[tuple[Key, date], Day] = {}
     for condition in conditions.values():
@@ -160,6 +168,9 @@ def _replace_episodes(
     target: Mapping[str, int],
 ) -> None:
     """Commit the episodes that follow from the changed days, with the marks of those they replace."""
+    redefined = days is None or days.position("definitions") != target["definitions"]
+    first = min(touched, default=date.max)
+    since = None if redefined else datetime(first.year, first.month, first.day, tzinfo=UTC)
     stored = {f.partition for f in days.files if f.partition is not None and f.partition not in touched} if days else set()
 
     def read(dates: Collection[date], keys: Collection[Key]) -> Iterable[Day]:
@@ -167,8 +178,10 @@ def _replace_episodes(
         yield from read_days(days, [day for day in dates if day in stored], keys)
 
     def decide(snapshot: Snapshot) -> Commit | None:
+        if _there(snapshot, target):
+            return None
         _not_overtaken(snapshot, target)
-        old = read_episodes(snapshot)
+        old = read_episodes(snapshot, since)
         resumed = any(snapshot.position(name) != (days.position(name) if days else 0) for name in target)
         keys = affected(before, after, old, doubt=resumed)
         reader = DayReader(stored | set(touched), read, set(keys))
@@ -184,7 +197,7 @@ def _replace_episodes(
                 added += fresh
         gone_ids = {e.id for e in removed}
         rows = [e for e in old if e.id not in gone_ids] + added
-        return episode_commit(store.episodes, snapshot, old, rows, target)
+        return episode_commit(store.episodes, snapshot, old, rows, target, since)
 
     _commit(store.episodes, EPISODES, decide)
 
@@ -200,8 +213,8 @@ def _replace(
     """Commit `rows` in place of the partitions `dates`; with `base`, only on that version (-1: a table just made)."""
 
     def decide(snapshot: Snapshot) -> Commit | None:
-        if base is not None and all(snapshot.position(name) == value for name, value in positions.items()):
-            return None  # our own commit, whose reply was lost
+        if _there(snapshot, positions):
+            return None
         if base is not None and snapshot.version != max(base, 0):
             raise _Overtaken
         _not_overtaken(snapshot, positions)
@@ -220,6 +233,11 @@ def _commit(table: Table, schema: pa.Schema, decide: Callable[[Snapshot], Commit
         raise OvertakenError(table.path) from error
 
 
+def _there(snapshot: Snapshot, positions: Mapping[str, int]) -> bool:
+    """Whether the table is at these positions: by a commit whose reply was lost, or of a run that died or is under way."""
+    return all(snapshot.position(name) == value for name, value in positions.items())
+
+
 def _not_overtaken(snapshot: Snapshot, positions: Mapping[str, int]) -> None:
     if any(snapshot.position(name) > value for name, value in positions.items() if name.startswith("source/")):
         raise _Overtaken
@@ -236,7 +254,7 @@ def tell(stream: Stream, store: AlertStore, notify: Notify, now: Callable[[], da
     if snapshot is None:
         return 0
     try:
-        for episode in sorted(read_episodes(snapshot), key=lambda e: (e.started_at, e.alert, e.key)):
+        for episode in sorted(read_episodes(snapshot, NEVER), key=lambda e: (e.started_at, e.alert, e.key)):
             for event in pending(episode):
                 notify(notification(stream.name, alerts.get(episode.alert), episode, event))
                 told[(episode.id, event)] = now()
@@ -244,16 +262,6 @@ def tell(stream: Stream, store: AlertStore, notify: Notify, now: Callable[[], da
         if told:
             _mark(store.episodes, told)
     return len(told)
-
-
-def pending(episode: Episode) -> list[Literal["opened", "resolved"]]:
-    """What is still to be told of the episode."""
-    events: list[Literal["opened", "resolved"]] = []
-    if episode.notified_opened_at is None and episode.state != "withdrawn":
-        events.append("opened")
-    if episode.notified_resolved_at is None and episode.state != "open":
-        events.append("resolved")
-    return events
 
 
 def notification(stream: str, alert: Alert | None, episode: Episode, event: Literal["opened", "resolved"]) -> Notification:
@@ -288,8 +296,8 @@ def _mark(table: Table, told: Mapping[tuple[str, str], datetime]) -> None:
         )
 
     def decide(snapshot: Snapshot) -> Commit | None:
-        old = read_episodes(snapshot)
+        old = read_episodes(snapshot, NEVER)
         new = [marked(episode) for episode in old]
-        return None if new == old else episode_commit(table, snapshot, old, new, {})
+        return None if new == old else episode_commit(table, snapshot, old, new, {}, NEVER)
 
     table.commit(EPISODES, decide, "event_date")

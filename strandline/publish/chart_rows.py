@@ -64,8 +64,8 @@ def line_rows(data: PanelData, joined: bool) -> list[dict[str, Any]]:
 def _row(data: PanelData, point: Point, index: int, segment: int, provisional: bool) -> dict[str, Any]:
     return {
         "t": milliseconds(point.at), "e": milliseconds(window_end(point.at, data.grain)), "v": point.value, "s": index,
-        "p": int(provisional), "g": segment, "w": window_text(data, point.at), "n": point.series, "d": full(point.value, data.unit),
-        "c": "provisional" if point.provisional else "final",
+        "p": int(provisional), "g": segment, "w": window_text(data, point.at), "n": point.series,
+        "d": full(point.value, data.unit), "c": "provisional" if point.provisional else "final",
     }  # fmt: skip
 
 

@@ -111,7 +111,7 @@ def _y(data: PanelData, **more: Any) -> dict[str, Any]:
     values = [p.value for p in data.points if p.value is not None]
     low, high = min(values, default=0.0), max(values, default=0.0)
     zero = data.additive or data.unit.percent or not (low > 0.5 * high > 0)
-    axis = {"format": _format(data, high), "tickCount": 4, "title": None}
+    axis = {"labelExpr": f"format(datum.value, '{_format(data, high)}')", "tickCount": 4, "title": None}
     return {"field": "v", "type": "quantitative", "scale": {"zero": zero, "nice": True}, "axis": axis, **more}
 
 
@@ -208,7 +208,13 @@ def _bars(data: PanelData) -> dict[str, Any]:
         rows = _highest(rows)
     high = max((float(r["v"]) for r in rows), default=0.0)
     labels = {"title": None, "labelLimit": 150, "labelColor": "var(--ink)", "labelFontSize": 12, "domain": False, "grid": False}
-    axis = {"format": _format(data, high), "tickCount": 4, "title": None, "grid": True, "domain": False}
+    axis = {
+        "labelExpr": f"format(datum.value, '{_format(data, high)}')",
+        "tickCount": 4,
+        "title": None,
+        "grid": True,
+        "domain": False,
+    }
     return {
         "$schema": _SCHEMA,
         "width": "container",

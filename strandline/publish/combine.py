@@ -37,7 +37,8 @@ def combine(rows: pa.Table, table: GoldTable, metric: Metric, by: str | None, ov
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    count = next((m.name for m in table.metrics if m.kind == "count" and not m.expression and not m.where), None)
+    counts = (m.name for m in table.metrics if m.kind == "count" and not m.expression and not m.where)
+    count = next((name for name in counts if name in rows.schema.names), None)
     parts = metric.parts if metric.kind == "ratio" and metric.parts and _all_additive(table, metric.parts) else None
     numbers = [metric.name, *(parts or ()), *([count] if count and metric.kind == "avg" else [])]
     columns: dict[str, Any] = {name: pc.cast(rows[name], pa.float64(), safe=False) for name in dict.fromkeys(numbers)}
@@ -62,6 +63,31 @@ def combine(rows: pa.Table, table: GoldTable, metric: Metric, by: str | None, ov
         how = "" if single or metric.kind == "max" else f"the highest of each {' and '.join(rest)}"
         value = _aggregate(grouped, [(metric.name, "max")])
     return Combined(value, how)
+
+
+def leading(rows: pa.Table, metric: Metric, by: str, most: int) -> tuple[pa.Table, tuple[str, ...], int]:
+    """(rows with `by` as text, its values by size of the metric, how many values there are), for at most `most` values.
+
+    The others are one more value, `other (n)`, where the metric adds up; else their rows are left out.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = _text(rows[by])
+    size = pc.abs(pc.cast(rows[metric.name], pa.float64(), safe=False))
+    size = pc.if_else(pc.fill_null(pc.is_finite(size), False), size, 0.0)
+    sums = pa.table({"name": names, "size": size}).group_by("name", use_threads=False).aggregate([("size", "sum")]).to_pylist()
+    ranked = [row["name"] for row in sorted(sums, key=lambda row: (-row["size_sum"], row["name"]))]
+    top = ranked[:most]
+    place = rows.schema.get_field_index(by)
+    if len(ranked) > most:
+        kept = pc.is_in(names, value_set=pa.array(top, pa.string()))
+        if metric.kind in ADDITIVE:
+            other = f"other ({len(ranked) - most})"
+            names, top = pc.if_else(kept, names, other), [*top, other]
+        else:
+            rows, names = rows.filter(kept), names.filter(kept)
+    return rows.set_column(place, by, names), tuple(top), len(ranked)
 
 
 def _all_additive(table: GoldTable, names: tuple[str, ...]) -> bool:

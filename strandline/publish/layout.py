@@ -237,6 +237,7 @@ def _table(data: PanelData) -> dict[str, Any]:
     sort = (data.panel.sort or "").removeprefix("-")
     sizes = [abs(v) for row in data.rows if isinstance(v := row.get(sort), int | float) and not isinstance(v, bool)]
     high = max(sizes, default=0)
+    decimals = {name: numbers.places(row[name] for row in data.rows) for name in data.units}
     rows = []
     for row in data.rows:
         cells = []
@@ -246,7 +247,10 @@ def _table(data: PanelData) -> dict[str, Any]:
             share = None
             if name == sort and unit is not None and high and isinstance(value, int | float):
                 kind, share = "number bar", round(abs(value) / high * 100, 1)
-            cells.append(_text(numbers.cell(value, unit), kind, share))
+            text = numbers.cell(value, unit, decimals.get(name))
+            if name == "window_start" and data.grain in ("day", "week", "month"):
+                text = f"{value:%Y-%m-%d}"
+            cells.append(_text(text, kind, share))
         rows.append({"provisional": row["_status"] == "provisional", "cells": cells})
     columns = [{"label": _label(name, data.units.get(name)), "number": name in data.units} for name in data.columns]
     last = max((row["window_start"] for row in data.rows), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,15 @@ def _with_unit(number: str, unit: str) -> str:
     return f"{number} {unit}" if unit else number
 
 
-def cell(value: Any, unit: Unit | None) -> str:
+def places(values: Iterable[Any]) -> int:
+    """How many decimals a column of these values shows, so that its digits stand under each other."""
+    numbers = [abs(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    if all(v == int(v) for v in numbers):
+        return 0
+    return 0 if max(numbers) >= 10_000 else (1 if max(numbers) >= 100 else 2)
+
+
+def cell(value: Any, unit: Unit | None, decimals: int | None = None) -> str:
     """A table cell: metrics with their unit's form, moments as minutes UTC, nothing as a dash."""
     if value is None:
         return MISSING
@@ -55,7 +64,9 @@ def cell(value: Any, unit: Unit | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float) and unit is not None:
-        return f"{value * 100:.2f} %" if unit.percent else _number(value)
+        if unit.percent:
+            return f"{value * 100:.2f} %"
+        return _number(value) if decimals is None else f"{value:,.{decimals}f}"
     return str(value)
 
 

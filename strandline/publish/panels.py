@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from strandline.publish.combine import ADDITIVE, Combined, combine
+from strandline.publish.combine import ADDITIVE, combine, leading
 from strandline.spec.model import GoldTable, Grain, Metric, Panel, Stream
 
 if TYPE_CHECKING:
@@ -153,6 +153,9 @@ def panel_data(stream: Stream, panel: Panel, slug: str, rows: pa.Table, as_of: d
     unread.
     """
     table = stream.gold_named(panel.table)
+    if absent := _absent(panel, table, rows):
+        unit = unit_of(table, next((m for m in table.metrics if m.name == panel.metric), table.metrics[0]))
+        return PanelData(slug, panel, table.grain, unit, notes=(f"{absent} is not in the served table yet",))
     shown, last, later = newest(rows, table.grain, as_of)
     ahead += later
     notes = [f"{ahead:,} rows of windows after {as_of:%Y-%m-%d %H:%M} UTC are not shown"] if ahead else []
@@ -165,16 +168,29 @@ def panel_data(stream: Stream, panel: Panel, slug: str, rows: pa.Table, as_of: d
         return PanelData(slug, panel, table.grain, unit, notes=tuple(notes), additive=additive)
     by = None if panel.kind == "stat" else panel.by
     across = panel.kind == "bar" and by is not None
-    combined = combine(shown, table, metric, by, over_windows=across)
+    series: tuple[str, ...] = ("",)
     notes = [_reach(table.grain, shown, last), *notes]
-    if combined.how:
-        notes.append(combined.how)
-    points, series, cut = _ranked(combined, additive, by, min(panel.limit, BARS if across else TOP))
-    notes += [cut] if cut else []
+    if by is not None:
+        most = min(panel.limit, BARS if across else TOP)
+        shown, series, count = leading(shown, metric, by, most)
+        notes += [_cut(most, count, by, additive)] if count > most else []
+    combined = combine(shown, table, metric, by, over_windows=across)
+    notes += [combined.how] if combined.how else []
+    order = {name: index for index, name in enumerate(series)}
+    points = [Point(at, name, value, open_) for at, name, value, open_ in combined.rows]
+    points.sort(key=lambda p: (order[p.series], p.at, p.provisional))
     if additive and not across:
         points = _filled(points, series, table.grain)
     stat = _stat(points, table.grain, as_of) if panel.kind == "stat" else None
     return PanelData(slug, panel, table.grain, unit, tuple(points), series, stat=stat, notes=tuple(notes), additive=additive)
+
+
+def _absent(panel: Panel, table: GoldTable, rows: pa.Table) -> str:
+    """The first column the panel needs and the rows lack; empty when there is none."""
+    metric = next((m for m in table.metrics if m.name == panel.metric), None)
+    needed = [*table.dimensions, *(m.name for m in table.metrics)] if metric is None else [metric.name, *(metric.parts or ())]
+    needed += [panel.by] if panel.by else []
+    return next((name for name in needed if name not in rows.schema.names), "")
 
 
 def _reach(grain: Grain, shown: pa.Table, last: datetime) -> str:
@@ -187,33 +203,13 @@ def _reach(grain: Grain, shown: pa.Table, last: datetime) -> str:
     return f"Last {WINDOWS[grain]} {_NOUNS[grain]}: {first:{pattern}} to {last:{pattern}} UTC"
 
 
-def _ranked(combined: Combined, additive: bool, by: str | None, top_most: int) -> tuple[list[Point], tuple[str, ...], str]:
-    """The points of the greatest series, the rest added up as `other` where values add up, left out where they do not."""
-    totals: dict[str, float] = {}
-    for _, name, value, _ in combined.rows:
-        totals[name] = totals.get(name, 0.0) + abs(value or 0.0)
-    ranked = sorted(totals, key=lambda name: (-totals[name], name))
-    top, rest = ranked[:top_most], set(ranked[top_most:])
-    points = [Point(at, name, value, p) for at, name, value, p in combined.rows if name not in rest]
-    cut = ""
-    series = tuple(top)
-    if rest and additive:
-        other: dict[tuple[datetime, bool], float] = {}
-        label = f"other ({len(rest)})"
-        for at, name, value, provisional in combined.rows:
-            if name in rest:
-                other[(at, provisional)] = other.get((at, provisional), 0.0) + (value or 0.0)
-        merged: dict[datetime, tuple[float, bool]] = {}
-        for (at, provisional), value in other.items():
-            seen = merged.get(at, (0.0, False))
-            merged[at] = (seen[0] + value, seen[1] or provisional)
-        points += [Point(at, label, value, provisional) for at, (value, provisional) in merged.items()]
-        series = (*series, label)
-        cut = f"the {top_most} greatest of {len(ranked)} values of {by}, the others added up"
-    elif rest:
-        cut = f"the {top_most} greatest of {len(ranked)} values of {by}; the others are left out, as their values do not add up"
-    order = {name: index for index, name in enumerate(series)}
-    return sorted(points, key=lambda p: (order[p.series], p.at, p.provisional)), series, cut
+def _cut(most: int, count: int, by: str, additive: bool) -> str:
+    greatest = f"the {most} greatest of {count:,} values of {by}"
+    return (
+        f"{greatest}, the others added up"
+        if additive
+        else f"{greatest}; the others are left out, as their values do not add up"
+    )
 
 
 def _filled(points: Sequence[Point], series: Sequence[str], grain: Grain) -> list[Point]:

@@ -19,8 +19,9 @@ import pyarrow.dataset as pads
 from strandline.lake import paths
 from strandline.lake.objects import ObjectMissing
 from strandline.publish import alerts, assets
-from strandline.publish.alert_tables import AlertStore, read_episodes
+from strandline.publish.alert_tables import AlertStore, newest_episodes
 from strandline.publish.dashboards import (
+    SHOWN_EPISODES,
     Judged,
     PageData,
     StreamSummary,
@@ -67,7 +68,7 @@ def publish(runtime: Runtime, stream: Stream, notify: Notify) -> dict[str, int]:
     published = read_published(runtime.lake, stream)
     store = AlertStore(runtime.lake, stream.name)
     counts = {"days": 0, "firings": 0, "notified": 0}
-    if published is not None and stream.alerts:
+    if published is not None and (stream.alerts or store.days.snapshot() is not None):
         runtime.progress(f"alerts {stream.name}", 0, None)
         engine = runtime.engine
         with engine.session() as session:
@@ -103,7 +104,7 @@ def _pages(runtime: Runtime, stream: Stream, published: Published | None, store:
     versions = dict(published.versions) if published else {}
     versions |= {name: s.version for name, s in (("episodes", episodes), ("ledger", ledger)) if s is not None}
     mark = _fingerprint(stream, published, versions)
-    every = read_episodes(episodes) if episodes is not None else []
+    every = newest_episodes(episodes, SHOWN_EPISODES) if episodes is not None else []
     opened = sum(e.state == "open" for e in every)
     shown = {"episodes": opened, "pages": 0, "files": 0}
     kept = _summary_of(objects, paths.dashboard(stream.name, SUMMARY))
@@ -120,6 +121,8 @@ def _pages(runtime: Runtime, stream: Stream, published: Published | None, store:
         )
         objects.put(paths.dashboard(stream.name, f"data/{panel.slug}.parquet"), panel_parquet(panel))
     every_shown = sum(e.state != "withdrawn" for e in every)
+    if episodes is not None and episodes.rows > len(every):
+        every_shown = episodes.rows
     html = render_stream_page(page, opened, every_shown, lambda: _chart_script(objects)).encode()
     objects.put(paths.dashboard(stream.name), html, content_type="text/html; charset=utf-8")
     told = summary(page, opened, worst_severity(every), mark)

@@ -23,8 +23,15 @@ class Reader:
         self._stream, self._tables, self._as_of = stream, tables, as_of
         self._kept: dict[tuple[str, int], tuple[pa.Table, int]] = {}
 
+    def has(self, name: str) -> bool:
+        """Whether the table is among those published."""
+        return name in self._tables
+
     def recent(self, name: str, windows: int | None = None) -> tuple[pa.Table, int]:
-        """(rows of at least the newest `windows` of the table, how many rows lie in later partitions than that of `as_of`)."""
+        """(rows of at least the newest `windows` of the table, how many rows lie in later partitions than that of `as_of`).
+
+        A column that was declared after the table was last written is left out.
+        """
         table = self._stream.gold_named(name)
         wanted = windows or WINDOWS[table.grain]
         if (name, wanted) not in self._kept:
@@ -39,10 +46,25 @@ class Reader:
                 )
                 first = max(due) - timedelta(days=days)
                 chosen = {day for day in due if day >= first}
-            columns = ["window_start", *table.dimensions, *(m.name for m in table.metrics), "_status"]
+            declared = ["window_start", *table.dimensions, *(m.name for m in table.metrics), "_status"]
+            columns = [name for name in declared if name in snapshot.schema.names]
             ahead = sum(f.rows for f in snapshot.files if f.partition is not None and f.partition > self._as_of.date())
             self._kept[(name, wanted)] = (snapshot.arrow(columns=columns, partitions=chosen), ahead)
         return self._kept[(name, wanted)]
+
+    def events_by_hour(self) -> dict[datetime, int]:
+        """Events of unified per hour over the newest three days up to `as_of`; reads the event time alone."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        snapshot = self._tables.get("rows")
+        if snapshot is None:
+            return {}
+        due = {f.partition for f in snapshot.files if f.partition is not None and f.partition <= self._as_of.date() and f.rows}
+        newest = {day for day in due if day > max(due) - timedelta(days=3)}
+        times = snapshot.arrow(columns=[self._stream.event_time], partitions=newest)[self._stream.event_time]
+        hours = pc.floor_temporal(times.cast(pa.timestamp("us", "UTC")), unit="hour")
+        return {pair["values"]: pair["counts"] for pair in pc.value_counts(hours).to_pylist() if pair["values"] is not None}
 
 
 def _days(grain: str, windows: int) -> int:

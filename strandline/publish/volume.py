@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from strandline.publish.dashboards import Volume
 from strandline.publish.panels import window_end
@@ -30,23 +30,32 @@ def counting_table(stream: Stream) -> tuple[GoldTable, str] | None:
 
 
 def volume(stream: Stream, reader: Reader, as_of: datetime) -> Volume:
-    """Events per window over the newest 48 hours with data (days: 14 days); empty when no aggregate counts events."""
+    """Events per window over the newest 48 hours with data (days: 14 days); hours of unified where no aggregate counts
+    events.
+    """
     found = counting_table(stream)
-    if found is None:
-        return Volume()
+    if found is None or not reader.has(found[0].name):
+        return _course(reader.events_by_hour(), "hour", as_of)
     table, name = found
-    a_day = _PER_DAY[table.grain]
-    windows = max(2 * a_day, 14)
-    rows, _ = reader.recent(table.name, windows)
-    starts = rows["window_start"].cast(pa.timestamp("us", "UTC"))
-    due = pa.table({"at": starts, "n": rows[name].cast(pa.int64())}).filter(
-        pc.less_equal(starts, pa.scalar(as_of, starts.type))
-    )
-    sums = {row["at"]: row["n_sum"] or 0 for row in due.group_by("at", use_threads=False).aggregate([("n", "sum")]).to_pylist()}
-    if not sums:
+    rows, _ = reader.recent(table.name, _reach(table.grain))
+    if name not in rows.schema.names:
         return Volume()
-    last, first = max(sums), min(sums)
-    step = timedelta(days=1) / a_day
-    held = min(windows, (last - first) // step + 1)
+    counts = pa.table({"at": rows["window_start"].cast(pa.timestamp("us", "UTC")), "n": rows[name].cast(pa.int64())})
+    sums = counts.group_by("at", use_threads=False).aggregate([("n", "sum")]).to_pylist()
+    return _course({row["at"]: row["n_sum"] or 0 for row in sums}, table.grain, as_of)
+
+
+def _reach(grain: Grain) -> int:
+    return max(2 * _PER_DAY[grain], 14)
+
+
+def _course(sums: Mapping[datetime, int], grain: Grain, as_of: datetime) -> Volume:
+    """The counts of the newest windows up to `as_of`, zero where a window has none."""
+    due = [at for at in sums if at <= as_of]
+    if not due:
+        return Volume()
+    last, first = max(due), min(due)
+    step = timedelta(days=1) / _PER_DAY[grain]
+    held = min(_reach(grain), (last - first) // step + 1)
     counts = tuple(sums.get(last - step * back, 0) for back in reversed(range(held)))
-    return Volume(counts, window_end(last, table.grain), a_day)
+    return Volume(counts, window_end(last, grain), _PER_DAY[grain])

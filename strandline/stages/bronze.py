@@ -48,11 +48,13 @@ class Line:
 def bronze(runtime: Runtime, stream: Stream, until: datetime) -> dict[str, int | str]:
     """Counts of this batch: `intervals`, `lines`, and the `watermark`; a second call with the same `until` changes nothing.
 
-    Takes every landed interval that starts before `until` (UTC, rounded down to the schedule) and is not in bronze yet. Raises
-    `DataError` when an interval between the first landed one and `until` never landed.
+    Takes every landed interval that starts before `until` (UTC, rounded down to the schedule) and is not in bronze yet; nothing,
+    when none ever landed. Raises `DataError` when an interval between the first landed one and `until` never landed.
     """
     lake = runtime.lake
     source = lake.table(realtime_path(stream.name)).snapshot()
+    if source is None:
+        return {"intervals": 0, "lines": 0, "watermark": ""}
     table = lake.table(bronze_path(stream.name))
     schema = schemas.realtime(stream)
     counts: dict[str, int | str] = {"intervals": 0, "lines": 0}
@@ -60,8 +62,6 @@ def bronze(runtime: Runtime, stream: Stream, until: datetime) -> dict[str, int |
     def decide(snapshot: Snapshot) -> Commit | None:
         line = Line.of(snapshot)
         drawn = max(floor(until, stream.interval), line.watermark or datetime.min.replace(tzinfo=UTC))
-        if source is None:
-            raise DataError(f"{stream.name}: nothing has landed yet, so there is nothing to batch")
         taken = [f for f in source.files if line.is_above(f) and f.minimum["_landing_start"] < drawn]
         if not taken and line.watermark == drawn:
             return None

@@ -91,6 +91,23 @@ def test_a_table_is_cut_and_says_so(served: Project) -> None:
     assert len(served.run("query", "SELECT range AS i FROM range(250)", "-f", "csv", "-n", "7").stdout.splitlines()) == 8
 
 
+def test_a_table_too_wide_for_the_terminal_is_shown_a_line_a_column() -> None:
+    import pyarrow as pa
+    from rich.console import Console
+
+    from strandline.cli.rows import as_records, fits
+
+    rows = pa.table({f"column_{number}": [number, None] for number in range(20)})
+    assert not fits(rows, 120)
+    assert fits(rows.select(["column_1"]), 120)
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(as_records(rows))
+    lines = [line.split() for line in captured.get().splitlines() if line.strip().startswith("column_")]
+    assert lines[7] == ["column_7", "7"]
+    assert lines[27] == ["column_7", "NULL"]
+
+
 def test_refused_bytes_do_not_reach_the_terminal_as_they_are(project: Project) -> None:
     (project.folder / "inbox/1.ndjson").write_bytes(b"\x1b[2J evil\n\xff\xfe\n")
     project.run("run", "all", "--from", project.ago(1), "--to", project.ago(0))

@@ -81,6 +81,13 @@ def test_a_lake_of_another_kind_is_refused(project: Project) -> None:
     assert "s3://bucket" in result.stderr
 
 
+def test_a_size_without_a_unit_is_a_usage_error(project: Project) -> None:
+    for given in ("lots", "1000", "-1GB"):
+        result = project.run("run", "merge", "--memory", given)
+        assert result.exit_code == 2
+        assert "500MB or 2GB" in result.stderr
+
+
 def test_a_missing_configuration_is_named(project: Project) -> None:
     result = project.run("run", "ingest", "--config", str(project.folder / "nowhere"))
     assert result.exit_code == 2

@@ -15,7 +15,7 @@ from strandline.engines.duckdb import DuckEngine
 from strandline.lake.lake import Lake
 from strandline.lake.tables import Commit, Snapshot, Table
 from strandline.publish import alerts
-from strandline.publish.alert_tables import AlertStore, read_episodes
+from strandline.publish.alert_tables import NEVER, AlertStore, newest_episodes, read_episodes
 from strandline.publish.conditions import compile_condition, evaluate
 from strandline.publish.episodes import Episode
 from strandline.spec.model import Alert, Field, GeneratorSource, GoldTable, Metric, Stream, Team
@@ -264,3 +264,26 @@ def test_a_hostile_key_stays_one_line_of_bounded_length_in_a_notification(world:
     text = world.told[0].text
     assert text.isprintable()
     assert len(text) < 250
+
+
+def test_an_episode_that_comes_to_start_on_a_settled_day_leaves_the_others_of_that_day_alone(tmp_path: Path) -> None:
+    world = World(tmp_path, Alert("hot", "hourly", "heat > 10", for_=2, key=("device",)))
+    world.land(window(1, "d2", 11.0), window(2, "d2", 11.0), window(3, "d2", 1.0), window(23, "d1", 11.0))
+    assert world.tell() == [("opened", "d2"), ("resolved", "d2")]
+    world.land(window(24, "d1", 12.0))
+    assert [(json.loads(e.key)["device"], e.state, e.event_date) for e in world.episodes()] == [
+        ("d1", "open", START.date()),
+        ("d2", "resolved", START.date()),
+    ]
+    assert world.tell() == [("opened", "d1")]
+
+
+def test_telling_and_refreshing_read_only_days_with_something_unsettled(world: World) -> None:
+    for day in range(6):
+        world.land(window(24 * day + 1, "d1", 11.0), window(24 * day + 2, "d1", 1.0))
+    world.tell()
+    snapshot = world.store.episodes.snapshot()
+    assert snapshot is not None
+    assert read_episodes(snapshot, NEVER) == []
+    assert len(read_episodes(snapshot, START + timedelta(days=4))) == 2
+    assert len(newest_episodes(snapshot, 3)) == 3

@@ -5,6 +5,8 @@ twice.
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -15,9 +17,11 @@ from strandline.lake import paths
 from strandline.lake.lake import Lake
 from strandline.lake.tables import Commit, Snapshot, Table
 from strandline.lines.keys import KeyRing
+from strandline.publish.alert_tables import AlertStore
 from strandline.publish.alerts import Notification
 from strandline.publish.publish import publish
 from strandline.runtime import Runtime
+from tests.conftest import S3Lake
 from tests.publish import samples
 
 
@@ -125,3 +129,52 @@ def test_pages_are_written_even_when_the_notifier_fails(runtime: Runtime, tmp_pa
     told: list[Notification] = []
     publish(runtime, samples.stream(), told.append)
     assert [n.event for n in told] == ["opened"]
+
+
+def test_two_publishes_at_once_leave_what_one_leaves(runtime: Runtime, tmp_path: Path) -> None:
+    worse = samples.rows().to_pylist()
+    worse[-1]["error_rate"] = 0.9
+    land(runtime.lake, pa.Table.from_pylist(worse))
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(publish, runtime, samples.stream(), lambda notification: None) for _ in range(2)]
+        for run in runs:
+            run.result()
+    store = AlertStore(runtime.lake, "api_logs")
+    episodes, firings = store.episodes.snapshot(), store.firings.snapshot()
+    assert episodes is not None
+    assert firings is not None
+    assert (episodes.rows, firings.rows) == (1, 1)
+    assert publish(runtime, samples.stream(), lambda notification: None)["notified"] == 0
+
+
+def test_on_a_real_s3_server_publishing_twice_leaves_every_object_as_it_was(s3_lake: S3Lake) -> None:
+    runtime = Runtime(Lake.open(s3_lake.url), keys=KeyRing({}), memory_limit="512MB", threads=1)
+    land(runtime.lake, samples.rows())
+    publish(runtime, samples.stream(), lambda notification: None)
+    before = {o.key: o.etag for o in runtime.lake.objects.list("serving/")}
+    assert "serving/dashboards/api_logs/data/error-rate.parquet" in before
+    publish(runtime, samples.stream(), lambda notification: None)
+    assert {o.key: o.etag for o in runtime.lake.objects.list("serving/")} == before
+
+
+def test_a_metric_declared_after_the_last_merge_leaves_the_rest_of_the_page_and_the_alerts_alone(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    land(runtime.lake, samples.rows().drop_columns(["p95_ms", "error_rate"]))
+    counts = publish(runtime, samples.stream(), lambda notification: None)
+    assert counts["pages"] == 2
+    page = (tmp_path / "serving/dashboards/api_logs/index.html").read_text()
+    assert "error_rate is not in the served table yet" in page
+    assert page.count("data-chart=") == 3
+    worse = samples.rows().to_pylist()
+    worse[-1]["error_rate"] = 0.9
+    land(runtime.lake, pa.Table.from_pylist(worse))
+    assert publish(runtime, samples.stream(), lambda notification: None)["firings"] == 1
+
+
+def test_an_alert_taken_out_of_the_stream_takes_its_episodes_with_it(runtime: Runtime) -> None:
+    worse = samples.rows().to_pylist()
+    worse[-1]["error_rate"] = 0.9
+    land(runtime.lake, pa.Table.from_pylist(worse))
+    assert publish(runtime, samples.stream(), lambda notification: None)["episodes"] == 1
+    assert publish(runtime, replace(samples.stream(), alerts=()), lambda notification: None)["episodes"] == 0
