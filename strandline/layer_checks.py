@@ -41,6 +41,8 @@ OPERATORS: Mapping[str, Operator] = {
     "bronze": Operator("operators.bronze.BronzeOperator", arguments=("until",)),
     "silver": Operator("operators.silver.SilverOperator"),
     "gold": Operator("operators.gold.GoldOperator"),
+    "audit": Operator("operators.audit.AuditOperator"),
+    "maintain": Operator("operators.maintain.MaintainOperator"),
     "merge": Operator("operators.merge.MergeOperator"),
     "publish": Operator("operators.publish.PublishOperator"),
 }

@@ -60,7 +60,7 @@ def test_steps_follow_each_other_in_every_stream_and_streams_do_not_wait_for_eac
         assert {name: task["after"] for name, task in ingest.items()} == {"generate": [], "land": ["generate"]}
     batch = {name: task["after"] for name, task in dags["3-batch_etl_all_streams"]["tasks"].items()}
     serving = {name: task["after"] for name, task in dags["4-serving_layer_merge"]["tasks"].items()}
-    assert batch == dict(link for stream in STREAMS for link in chain(stream, "bronze", "silver", "gold"))
+    assert batch == dict(link for stream in STREAMS for link in chain(stream, "bronze", "silver", "gold", "audit", "maintain"))
     assert serving == dict(link for stream in STREAMS for link in chain(stream, "merge", "publish"))
 
 

@@ -87,10 +87,21 @@ def test_a_failing_stream_leaves_the_others_and_makes_the_exit_code(project: Pro
     assert "Traceback" not in result.output
 
 
-def test_a_batch_of_nothing_fails_as_data(project: Project) -> None:
-    result = project.run("run", "batch")
+def test_a_batch_of_nothing_takes_nothing(project: Project) -> None:
+    assert project.json("run", "batch", "--json")["orders"]["steps"]["batch"]["lines"] == 0
+
+
+def test_a_batch_over_a_gap_fails_as_data_and_names_the_command_that_fills_it(project: Project) -> None:
+    project.declare("visits", VISITS)
+    for start, end in ((6, 5), (2, 0)):
+        project.run("run", "ingest", "-s", "visits", "--from", project.ago(start), "--to", project.ago(end))
+    result = project.run("run", "batch", "-s", "visits", "--to", project.ago(0))
     assert result.exit_code == 1
-    assert "nothing has landed yet" in result.stderr
+    assert "3 landing interval(s)" in result.stderr
+    command = result.stderr.partition("`strandline ")[2].partition("`")[0].split()
+    assert project.json(*command, "--json")["visits"]["steps"]["ingest"]["intervals"] == 3
+    batch = project.json("run", "batch", "-s", "visits", "--to", project.ago(0), "--json")["visits"]["steps"]["batch"]
+    assert batch["intervals"] == 6
 
 
 def test_streams_side_by_side_give_the_same_tables(project: Project) -> None:

@@ -16,6 +16,7 @@ from strandline.render import as_yaml, check, render, render_one
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
+STEPS = ("bronze", "silver", "gold", "audit", "maintain")
 STREAMS = ("api_logs", "ecommerce_clickstream", "financial_transactions", "iot_sensors", "social_media")
 
 
@@ -43,7 +44,7 @@ def test_schedules_are_true_data_intervals_in_utc(dags: dict[str, Any]) -> None:
 
 def test_tasks_of_a_group_are_named_after_it_and_depend_on_each_other(dags: dict[str, Any]) -> None:
     tasks = dags["3-batch_etl_all_streams"]["tasks"]
-    assert list(tasks) == [f"{step}_{stream}" for stream in STREAMS for step in ("bronze", "silver", "gold")]
+    assert list(tasks) == [f"{step}_{stream}" for stream in STREAMS for step in STEPS]
     assert tasks["silver_api_logs"] == {
         "operator": "operators.silver.SilverOperator",
         "stream": "api_logs",
@@ -118,7 +119,7 @@ def test_a_task_of_one_stream_needs_no_other_streams_file(copy: Path, dags: dict
             file.write_text("not: read\n", encoding="utf-8")
     one = render_one(copy, "3-batch_etl_all_streams", "iot_sensors.silver_iot_sensors")
     assert one is not None
-    assert list(one["tasks"]) == ["bronze_iot_sensors", "silver_iot_sensors", "gold_iot_sensors"]
+    assert list(one["tasks"]) == [f"{step}_iot_sensors" for step in STEPS]
     assert one["tasks"]["silver_iot_sensors"] == dags["3-batch_etl_all_streams"]["tasks"]["silver_iot_sensors"] | {
         "config": str(copy)
     }
