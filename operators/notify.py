@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from strandline.publish.alerts import Notification
 
 _TEXT = "{{ notification.text }}"
+_SLACK_TEXT = "{{ notification.text | replace('&', '&amp;') | replace('<', '&lt;') | replace('>', '&gt;') }}"
 """Notifiers render templates; what came from the data is handed over as a value, so that it is never read as one."""
 _FIELDS = ("text", "stream", "alert", "event", "severity", "episode", "description")
 _TIMES = ("started_at", "last_fired_at", "resolved_at")
@@ -72,14 +73,14 @@ def values(notification: Notification) -> dict[str, str]:
 def _slack_webhook(connection: Connection) -> BaseNotifier:
     from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
 
-    return SlackWebhookNotifier(slack_webhook_conn_id=connection.conn_id, text=_TEXT)
+    return SlackWebhookNotifier(slack_webhook_conn_id=connection.conn_id, text=_SLACK_TEXT)
 
 
 def _slack(connection: Connection) -> BaseNotifier:
     from airflow.providers.slack.notifications.slack import SlackNotifier
 
     channel = connection.extra_dejson.get("channel", "#general")
-    return SlackNotifier(slack_conn_id=connection.conn_id, text=_TEXT, channel=channel)
+    return SlackNotifier(slack_conn_id=connection.conn_id, text=_SLACK_TEXT, channel=channel)
 
 
 def _smtp(connection: Connection) -> BaseNotifier:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from strandline.cli import query, render, run, status, validate
+from strandline.cli import audit, query, render, run, status, validate
 from strandline.cli.failures import CommandGroup
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command()(render.render)
 app.add_typer(run.app, name="run")
 app.command()(query.query)
 app.command()(status.status)
+app.command()(audit.audit)
 
 
 def _version(asked: bool) -> None:
@@ -43,6 +44,7 @@ def main(
       strandline validate                                check config/, file by file
       strandline run all --from -26h --lake ./lake       land a day of every stream, batch it, serve it
       strandline status --lake ./lake                    how it stands, and whether every line is accounted for
+      strandline audit --lake ./lake                     prove that what is served equals a recompute from raw
       strandline query "FROM unified.api_logs LIMIT 5"   SQL over what was made
 
     The configuration is --config or STRANDLINE_CONFIG (else config/). The lake is --lake or STRANDLINE_LAKE: s3://bucket/prefix

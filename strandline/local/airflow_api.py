@@ -12,6 +12,7 @@ import httpx
 from strandline.errors import DataError, StrandlineError, TransientError, UsageError
 
 _FINAL = frozenset({"success", "failed"})
+_LOG_LINE = 300
 _COMPONENTS = ("metadatabase", "scheduler", "dag_processor")
 
 
@@ -126,7 +127,8 @@ class AirflowApi:
         parts = [f"the run {run.run_id} of {run.dag_id} failed"]
         for task in self._tasks(run):
             if task["state"] == "failed":
-                excerpt = "\n".join(f"  {line}" for line in self._log(run, task)[-lines:])
+                shown = dict.fromkeys(line[:_LOG_LINE] for line in self._log(run, task))  # an error is often told twice
+                excerpt = "\n".join(f"  {line}" for line in list(shown)[-lines:])
                 parts.append(f"task {task['task_id']} failed at try {task['try_number']}; the end of its log:\n{excerpt}")
         return "\n".join(parts)
 
@@ -188,9 +190,11 @@ def _quote(run_id: str) -> str:
 
 
 def _log_lines(entry: Any) -> list[str]:
+    """The lines of one log entry, its exceptions last."""
     if not isinstance(entry, dict):
-        return [str(entry)]
+        return str(entry).splitlines()
     event = str(entry.get("event", ""))
-    lines = [] if event.startswith(("::group::", "::endgroup::")) else [event]
-    errors = entry.get("error_detail") or ()
-    return lines + [f"{error.get('exc_type', '')}: {error.get('exc_value', '')}" for error in errors]
+    lines = [] if event.startswith(("::group::", "::endgroup::")) else event.splitlines()
+    for error in entry.get("error_detail") or ():
+        lines += f"{error.get('exc_type', '')}: {error.get('exc_value', '')}".splitlines()
+    return lines

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from strandline.lake.lake import Lake
 from strandline.lake.paths import BATCH, REALTIME, SERVING
@@ -74,6 +74,8 @@ def _bucket(lake: Lake, bucket: str) -> str:
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
             raise classified(error, f"look at the bucket {bucket}") from error
+    except BotoCoreError as error:
+        raise classified(error, f"look at the bucket {bucket}") from error
     region = lake.credentials.region if lake.credentials else "us-east-1"
     try:
         if region == "us-east-1":

@@ -48,8 +48,9 @@ class Line:
 def bronze(runtime: Runtime, stream: Stream, until: datetime) -> dict[str, int | str]:
     """Counts of this batch: `intervals`, `lines`, and the `watermark`; a second call with the same `until` changes nothing.
 
-    Takes every landed interval that starts before `until` (UTC, rounded down to the schedule) and is not in bronze yet; nothing,
-    when none ever landed. Raises `DataError` when an interval between the first landed one and `until` never landed.
+    Takes every landed interval that starts before `until` (UTC, rounded down to the schedule) and is not in bronze yet;
+    nothing, when none ever landed. Raises `DataError` when an interval between the first landed one and `until` never
+    landed.
     """
     lake = runtime.lake
     source = lake.table(realtime_path(stream.name)).snapshot()
