@@ -1,4 +1,4 @@
-"""What the documents name exists: links, files, `make` targets, commands and their options, and every stream they show is valid."""
+"""What the documents name exists: links, files, `make` targets, commands and options; every stream they show is valid."""
 
 from __future__ import annotations
 

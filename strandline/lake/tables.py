@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
 from deltalake import DeltaTable
 from deltalake import Schema as DeltaSchema
@@ -144,6 +145,19 @@ class Snapshot:
             path = f"{self._table.root}/{file.path}"
             fragments.append(format_.make_fragment(path, filesystem, partition_expression=where, file_size=file.size))
         return pads.FileSystemDataset(fragments, self.schema, format_, filesystem)
+
+    def rows_with_files(self, files: Iterable[DataFile], columns: Sequence[str]) -> pa.RecordBatchReader:
+        """Some columns of some files as they come, with the path of each row's file as `_file` (see `DataFile.path`)."""
+        reader = self.dataset(files=files).scanner(columns=[*columns, "__filename"]).to_reader()
+        start = len(self._table.root) + 1
+        schema = pa.schema([*(f for f in reader.schema if f.name != "__filename"), ("_file", pa.string())])
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for batch in reader:
+                paths = pc.utf8_slice_codeunits(batch["__filename"].cast(pa.string()), start)
+                yield pa.RecordBatch.from_arrays([*(batch[name] for name in schema.names[:-1]), paths], schema=schema)
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
 
     def arrow(
         self,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -13,11 +15,16 @@ from strandline.errors import DataError, StrandlineError, TransientError, UsageE
 
 _FINAL = frozenset({"success", "failed"})
 _LOG_LINE = 300
+_TRIES = 6
 _COMPONENTS = ("metadatabase", "scheduler", "dag_processor")
 
 
 class AirflowApiError(StrandlineError):
-    """Airflow refused a request; the message holds its answer."""
+    """Airflow refused a request with the HTTP status `status`; the message holds its answer."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class AirflowApi:
     def __init__(self, url: str, user: str, password: str) -> None:
         self._user = user
         self._password = password
-        self._http = httpx.Client(base_url=url, timeout=30.0, trust_env=False)
+        self._http = httpx.Client(base_url=url, timeout=60.0, trust_env=False)
         self._token = ""
 
     @staticmethod
@@ -87,7 +94,14 @@ class AirflowApi:
 
     def trigger(self, dag_id: str) -> DagRun:
         """Start a run by hand, with the schedule's latest interval as the DAG sees it."""
-        return _run(self._call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None}))
+        # The run gets its id from us, so that asking again after a lost answer starts no second one.
+        run_id = f"manual__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}_{secrets.token_hex(4)}"
+        try:
+            return _run(self._call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "dag_run_id": run_id}))
+        except AirflowApiError as error:
+            if error.status != httpx.codes.CONFLICT:
+                raise
+            return self.run(dag_id, run_id)
 
     def runs(self, dag_id: str, limit: int = 10) -> list[DagRun]:
         """The newest runs of the DAG, newest first."""
@@ -151,23 +165,23 @@ class AirflowApi:
             self._token = ""
             answer = self._send(method, path, body)
         if answer.is_error:
-            raise AirflowApiError(f"{method} {path} answered {answer.status_code}: {answer.text[:500]}")
+            told = f"{method} {path} answered {answer.status_code}: {answer.text[:500]}"
+            raise AirflowApiError(told, answer.status_code)
         content: dict[str, Any] = answer.json()
         return content
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
-        # SQLite makes the API slow for a moment now and then; only reads are safe to ask again.
-        tries = 5 if method == "GET" else 1
-        for attempt in range(1, tries + 1):
+        # On a busy machine SQLite makes the API slow for a moment now and then. Every request is made to be safe to repeat.
+        for attempt in range(1, _TRIES + 1):
             try:
                 if not self._token:
                     self._token = self._login()
                 headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
                 answer = self._http.request(method, f"/api/v2{path}", json=body, headers=headers)
-                if not answer.is_server_error or attempt == tries:
+                if not answer.is_server_error or attempt == _TRIES:
                     return answer
             except httpx.TransportError as error:
-                if attempt == tries:
+                if attempt == _TRIES:
                     raise TransientError(f"Airflow does not answer: {error}") from error
             time.sleep(attempt)
         raise TransientError("Airflow does not answer")
@@ -175,7 +189,7 @@ class AirflowApi:
     def _login(self) -> str:
         answer = self._http.post("/auth/token", json={"username": self._user, "password": self._password})
         if answer.is_error:
-            raise AirflowApiError(f"the login was refused with {answer.status_code}")
+            raise AirflowApiError(f"the login was refused with {answer.status_code}", answer.status_code)
         return str(answer.json()["access_token"])
 
 

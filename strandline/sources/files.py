@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from heapq import nsmallest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from strandline.errors import SourceError
 from strandline.intervals import Interval
@@ -72,12 +72,16 @@ class FilesReader:
     def _lines(self, objects: Objects, names: list[str]) -> Iterator[RawLine]:
         for name in names:
             with objects.open(name) as file:
-                physical = lines(plain_chunks(file, name, self._limits), name)
-                if self._source.format == "csv":
-                    yield from self._csv(physical, name)
-                else:
-                    for number, raw in enumerate(physical, start=1):
-                        yield RawLine(raw, name, number, None)
+                yield from self.lines_of(file, name)
+
+    def lines_of(self, file: BinaryIO, name: str) -> Iterator[RawLine]:
+        """The lines of one open object; raises SourceError when it cannot be read to its end."""
+        physical = lines(plain_chunks(file, name, self._limits), name)
+        if self._source.format == "csv":
+            yield from self._csv(physical, name)
+        else:
+            for number, raw in enumerate(physical, start=1):
+                yield RawLine(raw, name, number, None)
 
     def _csv(self, physical: Iterator[bytes], name: str) -> Iterator[RawLine]:
         header: str | None = None

@@ -7,7 +7,8 @@ refused, and depth and size are bounded, so that no file can run code, hide a va
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -24,6 +25,9 @@ MAX_DEPTH = 30
 
 _START = Place(1, 1)
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXT = "tag:yaml.org,2002:str"
+_PLAIN_KEY = re.compile(r"[a-z_]{6,}\Z").match
+"""Keys that cannot mean anything but a text: longer than `false`, and no number."""
 _CORE_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")}
 
 
@@ -63,8 +67,11 @@ def parse_document(text: str, path: FilePath) -> Document:
     lines = tuple(text.splitlines())
     reader = _Reader(path, lines)
     try:
-        for event in yaml.parse(text, Loader=_LOADER):
-            reader.take(event)
+        loader = _LOADER(text)
+        try:
+            reader.read(loader.get_event)
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         place, code, message, hint = explain(error, text, lines)
         reader.report(place, code, message, hint)
@@ -88,13 +95,13 @@ class _TooDeepError(Exception):
 
 @dataclass(slots=True)
 class _Frame:
-    """A mapping or list being read; `key` is the mapping key whose value comes next, `skip` whether that value is dropped."""
+    """A mapping or list being read; `key` is the mapping key whose value comes next (None: dropped, with all that is in it)."""
 
     path: Path
     value: dict[str, Any] | list[Any]
+    is_mapping: bool
     key: str | None = None
-    skip: bool = False
-    waiting_for_key: bool = True
+    waiting_for_key: bool = False
 
 
 @dataclass(slots=True)
@@ -114,131 +121,119 @@ class _Reader:
     def report(self, place: Place, code: str, message: str, hint: str = "", path: Path = ()) -> None:
         self.problems.append(problem_at(self.path, place, code, path, message, hint))
 
-    def take(self, event: Any) -> None:
-        if isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents == 2:
-                self.report(_place(event), "SL111", "holds several documents (allowed one)", "one file, one stream: split it")
-        elif isinstance(event, yaml.NodeEvent) and self.documents < 2:
+    def read(self, next_event: Callable[[], Any]) -> None:
+        """Takes every event; scalars, by far the most, come first."""
+        while (event := next_event()) is not None:
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                if self.documents == 1:
+                    self._scalar(event)
+            elif kind is yaml.DocumentStartEvent:
+                self.documents += 1
+                if self.documents == 2:
+                    message = "holds several documents (allowed one)"
+                    self.report(_place(event), "SL111", message, "one file, one stream: split it")
+            elif self.documents == 1:
+                self._structure(event, kind)
+
+    def _structure(self, event: Any, kind: type) -> None:
+        if kind in (yaml.MappingEndEvent, yaml.SequenceEndEvent):
+            self.stack.pop()
+        elif kind in (yaml.MappingStartEvent, yaml.SequenceStartEvent):
             self._refuse_references(event)
-            if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-                self._open(event)
-            elif isinstance(event, yaml.ScalarEvent):
-                self._scalar(event)
-            else:
-                self._put(None, _place(event))
-        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)) and self.documents < 2:
-            self._close()
+            self._open(event, kind is yaml.MappingStartEvent)
+        elif kind is yaml.AliasEvent:
+            self._refuse_references(event)
+            self._put(None, _place(event))
 
     def _refuse_references(self, event: Any) -> None:
         if event.anchor is not None:
             what = f"alias *{event.anchor}" if isinstance(event, yaml.AliasEvent) else f"anchor &{event.anchor}"
-            self.report(
-                _place(event),
-                "SL106",
-                f"anchors and aliases are not allowed (saw the {what})",
-                "write the value out, or quote the text",
-            )
+            message = f"anchors and aliases are not allowed (saw the {what})"
+            self.report(_place(event), "SL106", message, "write the value out, or quote the text")
         tag = getattr(event, "tag", None)
         if tag is not None and tag != "!" and tag not in _CORE_TAGS:
-            self.report(
-                _place(event), "SL107", f"tags are not allowed (saw {_shorten(tag)})", "quote a text that starts with !"
-            )
+            message = f"tags are not allowed (saw {_shorten(tag)})"
+            self.report(_place(event), "SL107", message, "quote a text that starts with !")
 
-    def _open(self, event: Any) -> None:
+    def _open(self, event: Any, is_mapping: bool) -> None:
         place = _place(event)
         if len(self.stack) >= MAX_DEPTH:
             raise _TooDeepError(place)
-        value: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
+        value: dict[str, Any] | list[Any] = {} if is_mapping else []
         parent = self.stack[-1] if self.stack else None
-        if parent and isinstance(parent.value, dict) and parent.waiting_for_key:
-            self.report(
-                place, "SL110", "a key must be a text (saw a mapping or list)", "put texts that start with { or [ in quotes"
-            )
-            parent.key, parent.skip, parent.waiting_for_key = None, True, False
-            self.stack.append(_Frame((*parent.path, "?"), value, key="?"))
-            return
-        path = self._put(value, place)
-        self.stack.append(_Frame(path, value))
-
-    def _close(self) -> None:
-        frame = self.stack.pop()
-        if frame.key == "?" and frame.path[-1:] == ("?",) and self.stack:
-            return
+        if parent and parent.waiting_for_key:
+            message = "a key must be a text (saw a mapping or list)"
+            self.report(place, "SL110", message, "put texts that start with { or [ in quotes")
+            parent.key, parent.waiting_for_key = None, False
+            path: Path = (*parent.path, "?")
+        else:
+            path = self._put(value, place) or (*(parent.path if parent else ()), "?")
+        self.stack.append(_Frame(path if self.stack else (), value, is_mapping, waiting_for_key=is_mapping))
 
     def _scalar(self, event: Any) -> None:
-        frame = self.stack[-1] if self.stack else None
-        place = _place(event)
-        if frame and isinstance(frame.value, dict) and frame.waiting_for_key:
+        if event.anchor is not None or event.tag is not None:
+            self._refuse_references(event)
+        mark, frame = event.start_mark, self.stack[-1] if self.stack else None
+        line, text, style = mark.line, event.value, event.style
+        place = Place(line + 1, mark.column + 1)
+        if frame and frame.waiting_for_key:
             self._key(frame, event, place)
             return
-        value = self._resolve(event, place)
+        value = text if style or event.tag == _TEXT else self._resolve(text, place)
         path = self._put(value, place)
-        if isinstance(value, str) and path in self.values:
-            spanned = self.lines[event.start_mark.line : event.end_mark.line + 1]
-            if event.style in ("|", ">") and event.end_mark.column == 0:
-                spanned = self.lines[event.start_mark.line : event.end_mark.line]
-            self.texts[path] = ScalarText(place, event.style or "", value, spanned)
+        if path and type(value) is str:
+            end = event.end_mark
+            last = end.line if style and style in "|>" and end.column == 0 else end.line + 1
+            self.texts[path] = ScalarText(place, style or "", value, self.lines[line:last])
 
     def _key(self, frame: _Frame, event: Any, place: Place) -> None:
-        assert isinstance(frame.value, dict)
-        key, frame.skip, frame.waiting_for_key = event.value, True, False
+        key, frame.key, frame.waiting_for_key = event.value, None, False
         path = (*frame.path, key)
-        if _is_plain(event) and key == "<<":
-            self.report(place, "SL106", "merge keys (<<) are not allowed", "write the keys out")
-        elif _is_plain(event) and not isinstance(self._resolve(event, place), str):
-            self.report(
-                place,
-                "SL110",
-                f"a key must be a text (saw {key or 'nothing'})",
-                f"quote it: '{key}'" if key else "",
-                frame.path,
-            )
-        elif key in frame.value:
-            first = self.keys[path]
-            self.report(
-                place,
-                "SL105",
-                f"the key '{_shorten(key)}' is there twice (first at line {first.line})",
-                "keep one of the two",
-                path,
-            )
+        if not event.style and not _PLAIN_KEY(key) and (key == "<<" or type(self._resolve(key, place)) is not str):
+            self._odd_key(key, place, frame.path)
+        elif path in self.keys and key in frame.value:
+            message = f"the key '{_shorten(key)}' is there twice (first at line {self.keys[path].line})"
+            self.report(place, "SL105", message, "keep one of the two", path)
         else:
-            frame.key, frame.skip = key, False
+            frame.key = key
             self.keys[path] = place
 
-    def _resolve(self, event: Any, place: Place) -> Any:
-        if not _is_plain(event) or event.tag == "tag:yaml.org,2002:str":
-            return event.value
+    def _odd_key(self, key: str, place: Place, above: Path) -> None:
+        if key == "<<":
+            self.report(place, "SL106", "merge keys (<<) are not allowed", "write the keys out")
+        else:
+            hint = f"quote it: '{key}'" if key else ""
+            self.report(place, "SL110", f"a key must be a text (saw {key or 'nothing'})", hint, above)
+
+    def _resolve(self, text: str, place: Place) -> Any:
         try:
-            return resolve(event.value)
+            return resolve(text)
         except NumberRefusedError:
-            hint = "leave the limit out when there is none" if len(event.value) < 6 else "put it in quotes when it is a text"
-            self.report(place, "SL113", f"is not a usable number (saw {_shorten(event.value)})", hint)
+            hint = "leave the limit out when there is none" if len(text) < 6 else "put it in quotes when it is a text"
+            self.report(place, "SL113", f"is not a usable number (saw {_shorten(text)})", hint)
             return 0
 
     def _put(self, value: Any, place: Place) -> Path:
-        """Hangs `value` where it belongs and returns its path; a dropped value gets a path that leads nowhere."""
+        """Hangs `value` where it belongs and returns its path; empty for the root, and for a value that is dropped."""
         if not self.stack:
             self.root = value
             self.values[()] = place
             return ()
         frame = self.stack[-1]
-        if isinstance(frame.value, list):
-            path: Path = (*frame.path, len(frame.value))
-            frame.value.append(value)
+        holder = frame.value
+        if type(holder) is list:
+            path: Path = (*frame.path, len(holder))
+            holder.append(value)
         else:
+            assert isinstance(holder, dict)
             frame.waiting_for_key = True
-            if frame.skip or frame.key is None:
-                return (*frame.path, "?")
+            if frame.key is None:
+                return ()
             path = (*frame.path, frame.key)
-            frame.value[frame.key] = value
+            holder[frame.key] = value
         self.values[path] = place
         return path
-
-
-def _is_plain(event: Any) -> bool:
-    return event.style in (None, "")
 
 
 def _place(event: Any) -> Place:

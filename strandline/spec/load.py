@@ -8,13 +8,14 @@ from strandline.errors import ConfigError, Problem
 from strandline.spec.document import Document, parse_document, problem_at, read_document
 from strandline.spec.draft import Draft
 from strandline.spec.model import Retention, Stream, Team
+from strandline.spec.sections.examples import read_tests
 from strandline.spec.sections.fields import read_fields
 from strandline.spec.sections.generator import check_generator
 from strandline.spec.sections.gold import read_gold
 from strandline.spec.sections.rules import read_rules
 from strandline.spec.sections.silver import read_derived
 from strandline.spec.sections.source import duration, read_source
-from strandline.spec.sections.views import read_alerts, read_panels, read_tests
+from strandline.spec.sections.views import read_alerts, read_panels
 from strandline.spec.shape import misfits, problem_of, schema_named
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -223,11 +223,16 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class StreamTest:
-    """Lines given and the rows expected, as written in the YAML (`tests:`)."""
+    """Lines given and what must come of them, as written in the YAML (`tests:`).
+
+    `at` (UTC) is when the lines have landed; None leaves it to the event times. `line` is where the case stands in the file.
+    """
 
     name: str
     given: tuple[Any, ...]
     expect: Mapping[str, Any]
+    at: datetime | None = None
+    line: int = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ class Place(NamedTuple):
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class ScalarText:
+class ScalarText(NamedTuple):
     """A text value as written: where it starts, its style (`` plain, `'`, `"`, `|`, `>`) and the source lines it spans."""
 
     start: Place

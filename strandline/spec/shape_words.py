@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
-
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from strandline.spec.positions import Path
 from strandline.spec.wording import did_you_mean, either, listed, seen, type_name
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 Words = tuple[Path, str, str, str, bool]
 

@@ -113,7 +113,7 @@ def _write(
         kept = batch.filter(pc.invert(pc.is_in(batch["source"], taken))) if len(taken) else batch
         if not kept.num_rows:
             continue
-        rows = _rows(stream, interval, kept, lines + 1)
+        rows = landed_rows(stream, interval, kept, lines + 1)
         writer.write(rows)
         lines += rows.num_rows
         counts["unparsed"] = counts.get("unparsed", 0) + rows.num_rows - rows["_reason"].null_count
@@ -143,7 +143,7 @@ def _own_row(stream: Stream, interval: Interval, position: Mapping[str, Any]) ->
     return pa.Table.from_pylist([row], schema=schemas.realtime(stream))
 
 
-def _rows(stream: Stream, interval: Interval, batch: pa.RecordBatch, first: int) -> pa.Table:
+def landed_rows(stream: Stream, interval: Interval, batch: pa.RecordBatch, first: int) -> pa.Table:
     """The realtime rows of staged lines; `first` is the number of the first one in its micro-batch."""
     parsed = _parsed(stream, batch)
     size = batch.num_rows

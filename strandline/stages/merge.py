@@ -144,13 +144,10 @@ def _holding_same_events(
     if not candidates:
         return []
     session.materialise("new_keys", f"SELECT DISTINCT {_listed(engine, key)} FROM {JUDGED} WHERE _verdict IS NULL")
+    session.register("held", snapshot.rows_with_files(candidates, key))
     same = " AND ".join(f"h.{engine.dialect.quote(name)} = n.{engine.dialect.quote(name)}" for name in key)
-    found = []
-    for file in candidates:
-        session.register("held", snapshot.dataset(files=[file]))
-        if session.rows(f"SELECT 1 AS yes FROM new_keys n WHERE EXISTS (SELECT 1 FROM held h WHERE {same}) LIMIT 1"):
-            found.append(file)
-    return found
+    found = {row["_file"] for row in session.rows(f"SELECT DISTINCT h._file FROM held h JOIN new_keys n ON {same}")}
+    return [file for file in candidates if file.path in found]
 
 
 def _reconcile(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.dataset as pads
 
 from strandline.errors import DataError
@@ -48,11 +49,17 @@ def judge_files(
 
     Raises `DataError` when a line breaks a `fail` rule.
     """
-    session.register("lines", _lines(stream, snapshot, files))
+    judged = judge_lines(engine, session, stream, _lines(stream, snapshot, files))
+    check_fail_rules(stream, session, judged.judgement)
+    return judged
+
+
+def judge_lines(engine: DuckEngine, session: DuckSession, stream: Stream, lines: pa.Table | pads.Dataset) -> Judged:
+    """Judge landed lines (the realtime schema) into the session's relation `judged`; `fail` rules refuse like others."""
+    session.register("lines", lines)
     judgement = judge(stream, engine.dialect)
     session.materialise(JUDGED, judgement.sql)
     counts = _counts(session, judgement)
-    _check_fail_rules(stream, session, judgement)
     dates = session.rows(f"SELECT DISTINCT event_date FROM {JUDGED} WHERE _verdict IS NULL ORDER BY 1")
     return Judged(judgement, counts, tuple(row["event_date"] for row in dates))
 
@@ -90,7 +97,8 @@ def _counts(session: DuckSession, judgement: Judgement) -> Counts:
     return Counts(lines, refused, unknown, dict(sorted(reasons.items())), warnings)
 
 
-def _check_fail_rules(stream: Stream, session: DuckSession, judgement: Judgement) -> None:
+def check_fail_rules(stream: Stream, session: DuckSession, judgement: Judgement) -> None:
+    """Raises `DataError`, naming the rules and a line each, when a line of `judged` breaks a `fail` rule."""
     if not judgement.failing:
         return
     numbers = ", ".join(str(n) for n in judgement.failing)
@@ -132,23 +140,32 @@ def _text(value: str) -> str:
 
 def check_budgets(engine: DuckEngine, session: DuckSession, stream: Stream, counts: Counts, duplicates: int) -> list[str]:
     """The names of `warn` budgets that this run broke. Raises `DataError` for a broken `fail` budget."""
-    if not stream.budgets or not counts.lines:
+    broken = broken_budgets(engine, session, stream, counts, duplicates)
+    for budget in broken:
+        if budget.action == "fail":
+            told = ", ".join(f"{name} {value:.4g}" for name, value in budget_values(counts, duplicates).items())
+            raise DataError(f"{stream.name}: the run breaks the budget {budget.name} ({budget.expect}): {told}")
+    return [budget.name for budget in broken]
+
+
+def broken_budgets(engine: DuckEngine, session: DuckSession, stream: Stream, counts: Counts, duplicates: int) -> list[Budget]:
+    """The budgets that a run with these counts breaks, `warn` and `fail`; none for a run without lines."""
+    if not counts.lines:
         return []
-    good = counts.lines - counts.quarantined - duplicates
-    values: dict[str, Any] = {
+    values = budget_values(counts, duplicates)
+    return [budget for budget in stream.budgets if not _holds(engine, session, budget, values)]
+
+
+def budget_values(counts: Counts, duplicates: int) -> dict[str, Any]:
+    """What a budget's condition may name, of a run with at least one line."""
+    return {
         "lines": counts.lines,
-        "good": good,
+        "good": counts.lines - counts.quarantined - duplicates,
         "rejected": counts.quarantined,
         "duplicates": duplicates,
         "rejected_ratio": counts.quarantined / counts.lines,
         "duplicate_ratio": duplicates / counts.lines,
     }
-    broken = [b for b in stream.budgets if not _holds(engine, session, b, values)]
-    for budget in broken:
-        if budget.action == "fail":
-            told = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-            raise DataError(f"{stream.name}: the run breaks the budget {budget.name} ({budget.expect}): {told}")
-    return [budget.name for budget in broken]
 
 
 def _holds(engine: DuckEngine, session: DuckSession, budget: Budget, values: Mapping[str, Any]) -> bool:

@@ -39,7 +39,7 @@ def write_staged(
         lines = 0
         with ipc.new_stream(file, STAGED, options=options) as writer:
             for raws, protected in batches:
-                writer.write_batch(_record_batch(raws, protected))
+                writer.write_batch(staged_batch(raws, protected))
                 lines += len(raws)
             end = json.dumps({**position(), "lines": lines}).encode()
             writer.write_batch(pa.RecordBatch.from_pylist([], schema=STAGED), custom_metadata={"position": end})
@@ -47,7 +47,8 @@ def write_staged(
         return objects.put(staging(stream, interval), file, if_absent=True)
 
 
-def _record_batch(raws: Sequence[RawLine], protected: Sequence[ProtectedLine]) -> pa.RecordBatch:
+def staged_batch(raws: Sequence[RawLine], protected: Sequence[ProtectedLine]) -> pa.RecordBatch:
+    """The lines in the staged schema, in the same order."""
     columns = [
         [line.raw for line in protected],
         [line.source for line in raws],

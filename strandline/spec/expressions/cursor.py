@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from strandline.spec.expressions.errors import ExpressionError
 from strandline.spec.expressions.left_out import left_out_symbol, left_out_word
 from strandline.spec.expressions.tokens import Token
@@ -13,17 +10,13 @@ MAX_DEPTH = 50
 
 
 class Cursor:
-    """The place in the words, and how deeply nested it is."""
+    """The place in the words, and how deeply nested it is; `now` is the word at the cursor."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
+        self.now = tokens[0]
         self.at = 0
         self.depth = 0
-
-    @property
-    def now(self) -> Token:
-        """The word at the cursor."""
-        return self.tokens[self.at]
 
     def following(self, ahead: int = 1) -> Token:
         """The word `ahead` of the cursor, or the end."""
@@ -32,16 +25,18 @@ class Cursor:
     def take(self) -> Token:
         """The word at the cursor, which moves on."""
         token = self.now
-        self.at = min(self.at + 1, len(self.tokens) - 1)
+        if token.kind != "end":
+            self.at += 1
+            self.now = self.tokens[self.at]
         return token
 
     def is_word(self, *words: str) -> bool:
         """Whether one of the keywords comes now."""
-        return self.now.word in words and self.now.kind == "name"
+        return self.now.word in words
 
     def is_symbol(self, *symbols: str) -> bool:
         """Whether one of the symbols comes now."""
-        return self.now.kind == "symbol" and self.now.text in symbols
+        return self.now.symbol in symbols
 
     def expect_symbol(self, symbol: str, what: str) -> Token:
         """Takes the symbol; raises ExpressionError when something else comes."""
@@ -73,13 +68,14 @@ class Cursor:
             return True
         return False
 
-    @contextmanager
-    def deeper(self) -> Iterator[None]:
-        """One level further in; raises ExpressionError past the deepest allowed."""
+    def enter(self) -> None:
+        """One level further in, to be left with `leave`; raises ExpressionError past the deepest allowed."""
         if self.depth >= MAX_DEPTH:
             raise too_deep(self.now.start)
         self.depth += 1
-        yield
+
+    def leave(self) -> None:
+        """One level back out."""
         self.depth -= 1
 
 

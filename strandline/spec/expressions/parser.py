@@ -51,8 +51,10 @@ class _Parser(Cursor):
     # --- from loosest to tightest ---
 
     def expression(self) -> Node:
-        with self.deeper():
-            return self._chain("or", self._and)
+        self.enter()
+        node = self._chain("or", self._and)
+        self.leave()
+        return node
 
     def _and(self) -> Node:
         return self._chain("and", self._not)
@@ -68,8 +70,9 @@ class _Parser(Cursor):
         if not self.is_word("not"):
             return self._is()
         start = self.take().start
-        with self.deeper():
-            operand = self._not()
+        self.enter()
+        operand = self._not()
+        self.leave()
         return _deep(Operation(start=start, end=operand.end, operator="not", operands=[operand], height=operand.height + 1))
 
     def _is(self) -> Node:
@@ -87,16 +90,18 @@ class _Parser(Cursor):
 
     def _comparison(self) -> Node:
         left = self._range()
-        if not self.is_symbol(*_COMPARISONS):
+        if self.now.symbol not in _COMPARISONS:
             return left
         operator = _COMPARISONS[self.take().text]
         node = self._operation(operator, [left, self._range()])
-        if self.is_symbol(*_COMPARISONS):
+        if self.now.symbol in _COMPARISONS:
             raise ExpressionError("comparisons cannot be chained", self.now.start, "write a < b and b < c")
         return node
 
     def _range(self) -> Node:
         node = self._concatenation()
+        if not self.now.word:
+            return node
         negated = self.is_word("not") and self.following().word in ("in", "like", "between")
         if negated:
             self.take()
@@ -140,8 +145,9 @@ class _Parser(Cursor):
         if not self.is_symbol("-", "+"):
             return self._primary()
         sign = self.take()
-        with self.deeper():
-            node = self._sign()
+        self.enter()
+        node = self._sign()
+        self.leave()
         if (
             isinstance(node, Constant)
             and node.kind in ("integer", "number")

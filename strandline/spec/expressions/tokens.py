@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from strandline.spec.expressions.errors import ExpressionError
 
@@ -22,19 +21,18 @@ _TOKEN = re.compile(
 _OPEN = {"'": "the text", '"': "the quoted name", "/": "the comment"}
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One word: `text` is its value (quotes removed; names as written), `start` and `end` its 0-based characters."""
+class Token(NamedTuple):
+    """One word: `text` is its value (quotes removed; names as written), `start` and `end` its 0-based characters.
+
+    `word` is the keyword this token could be: a name in lower case, empty for everything else; `symbol` the symbol it is, or empty.
+    """
 
     kind: Kind
     text: str
     start: int
     end: int
-
-    @property
-    def word(self) -> str:
-        """The keyword this token could be: the name in lower case, or an empty text."""
-        return self.text.lower() if self.kind == "name" else ""
+    word: str = ""
+    symbol: str = ""
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -64,7 +62,7 @@ def _token(kind: str, word: str, start: int, end: int) -> Token:
         return Token("quoted", word[1:-1].replace('""', '"'), start, end)
     if kind == "number":
         return Token("integer" if word.isdigit() else "number", word, start, end)
-    return Token("name" if kind == "name" else "symbol", word, start, end)
+    return Token("name", word, start, end, word.lower()) if kind == "name" else Token("symbol", word, start, end, "", word)
 
 
 def _unreadable(text: str, at: int) -> ExpressionError:

@@ -1,11 +1,11 @@
-"""`dashboard`, `alerts` and `tests`: what looks at the tables, and whether what it names is there."""
+"""`dashboard` and `alerts`: what looks at the tables, and whether what it names is there."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
 from strandline.spec.draft import NUMERIC, Draft, Table
-from strandline.spec.model import Alert, Panel, StreamTest
+from strandline.spec.model import Alert, Panel
 from strandline.spec.positions import Path
 from strandline.spec.wording import did_you_mean, listed
 
@@ -104,45 +104,3 @@ def _check_alert(draft: Draft, path: Path, item: dict[str, Any]) -> None:
         keys, what = list(table.dimensions), f"a dimension of {table.name}"
     for index, name in enumerate(item.get("key", ())):
         draft.known("SL310", (*path, "key", index), name, keys, what)
-
-
-def read_tests(draft: Draft) -> tuple[StreamTest, ...]:
-    """The examples, in order. Keys that are not declared are allowed in what is given: the data may hold them too."""
-    draft.unique([((*path, "name"), item.get("name")) for path, item in draft.items("tests") if isinstance(item, dict)], "test")
-    tests: list[StreamTest] = []
-    keys = [field.get("from", field["name"]) for _, field in draft.clean_items("schema", "fields")]
-    for path, item in draft.clean_items("tests"):
-        _check_given(draft, (*path, "given"), item["given"], keys)
-        for name, rows in item["expect"].items():
-            where = (*path, "expect", name)
-            if name not in draft.tables and name not in ("silver", "quarantine"):
-                allowed = [*draft.tables, "silver", "quarantine"]
-                message = f"is not a table (saw '{name}', allowed {listed(allowed)})"
-                draft.report("SL314", where, message, did_you_mean(name, allowed), key=True)
-            elif name != "quarantine":
-                _check_expected(draft, where, name, rows)
-        tests.append(StreamTest(item["name"], tuple(item["given"]), item["expect"]))
-    return tuple(tests)
-
-
-def _check_given(draft: Draft, path: Path, given: list[Any], keys: list[str]) -> None:
-    """Notes keys that look like a typo; others may be there on purpose, as the data may hold them too."""
-    for index, line in enumerate(given):
-        for key in line if isinstance(line, dict) else ():
-            close = did_you_mean(key, [name for name in keys if name not in line]) if key not in keys else ""
-            if close:
-                draft.report(
-                    "SL314", (*path, index, key), f"is not a declared field (saw '{key}')", close, key=True, level="note"
-                )
-
-
-def _check_expected(draft: Draft, path: Path, table_name: str, rows: list[dict[str, Any]]) -> None:
-    table = draft.tables.get(table_name)
-    if table_name != "silver" and table is None:
-        return
-    columns = table.columns if table else draft.columns
-    for index, row in enumerate(rows):
-        for name in row:
-            if name not in columns.types and not name.startswith("_"):
-                message = f"is not a column of {table_name} (saw '{name}', allowed {listed(columns.types)})"
-                draft.report("SL314", (*path, index, name), message, did_you_mean(name, columns.types), key=True)

@@ -1,0 +1,100 @@
+"""`python -m tests.chaos`: every step killed before and after every storage request it makes, and under seeded faults; prints
+a table of what came of it. Exit code 1 when anything was silently wrong or stuck.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from strandline.local.seaweed import Seaweed
+from tests.chaos.lab import Bench, Store, undisturbed
+from tests.chaos.points import VERDICTS, Outcome, Point, fault_points, kill_points, spread, tried
+from tests.chaos.steps import BUCKET, ROUND, SCENARIO
+
+
+async def try_points(
+    server: Seaweed, kills: int | None, seeds: int, most: int | None = None, benches: int = 2, only: str = "", echo: bool = False
+) -> list[Outcome]:
+    """What came of at most `kills` kill points (None: all) and of `seeds` schedules a step; at most `most` points in all.
+    `only` keeps the points whose name holds it.
+    """
+    server.create_bucket(BUCKET)
+    store = Store(server)
+    async with Bench(server, store, "twin") as bench:
+        twin = await undisturbed(bench)
+        if echo:
+            print("requests:", ", ".join(f"{s} {len(r)}" for s, r in zip(SCENARIO, twin.requests, strict=True)), flush=True)
+        killed = list(kill_points(twin))
+        points = [p for p in (*spread(killed, len(killed) if kills is None else kills), *fault_points(seeds)) if only in str(p)]
+        points = sorted(spread(points, most or len(points)), key=lambda p: p.position)
+        waiting = list(reversed(points))
+        outcomes: list[Outcome] = []
+
+        async def work(bench: Bench) -> None:
+            while waiting:
+                outcomes.append(await tried(bench, twin, waiting.pop()))
+                if echo:
+                    _echo(outcomes[-1], len(outcomes), len(points))
+
+        async def open_and_work(name: str) -> None:
+            async with Bench(server, store, name) as another:
+                await work(another)
+
+        await asyncio.gather(work(bench), *(open_and_work(f"{n}") for n in range(1, benches)))
+    return outcomes
+
+
+def _echo(outcome: Outcome, done: int, total: int) -> None:
+    if outcome.verdict in ("silently wrong", "stuck"):
+        print(f"{outcome.verdict}: {outcome.point}\n    met {', '.join(outcome.met)}\n    {outcome.detail}", flush=True)
+    if done % 50 == 0:
+        print(f"{done} of {total} points", flush=True)
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """The outcomes by step, and by kind of fault, as text."""
+    lines = [f"{'':28}{'points':>8}" + "".join(f"{verdict:>16}" for verdict in VERDICTS)]
+    for name in ROUND:
+        lines.append(_row(name, [o for o in outcomes if SCENARIO[o.point.position].name == name]))
+    lines.append("")
+    for kind in dict.fromkeys(o.point.kind for o in outcomes):
+        lines.append(_row(kind, [o for o in outcomes if o.point.kind == kind]))
+    lines += ["", _row("all", outcomes)]
+    return "\n".join(lines)
+
+
+def _row(name: str, outcomes: Sequence[Outcome]) -> str:
+    counted = Counter(o.verdict for o in outcomes)
+    tried_ = len(outcomes) - counted["not reached"]
+    return f"{name:28}{tried_:>8}" + "".join(f"{counted[verdict]:>16}" for verdict in VERDICTS)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=None, help="at most so many kill points, spread evenly (default: all)")
+    parser.add_argument("--seeds", type=int, default=20, help="seeded schedules a step (default 20)")
+    parser.add_argument("--benches", type=int, default=2, help="how many points at once (default 2)")
+    parser.add_argument("--only", default="", help="only points whose name holds this text, such as 'land again, kill after'")
+    given = parser.parse_args(arguments)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="strandline-chaos-") as folder, Seaweed(Path(folder), port=0) as server:
+        outcomes = asyncio.run(
+            try_points(server, given.kills, given.seeds, benches=given.benches, only=given.only, echo=True)
+        )
+    print(table(outcomes))
+    print(f"\n{time.monotonic() - started:.0f} seconds")
+    return 1 if any(o.verdict in ("silently wrong", "stuck") for o in outcomes) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
+
+
+__all__ = ["Point", "main", "table", "try_points"]
