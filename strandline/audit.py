@@ -23,6 +23,7 @@ from strandline.lines.strict import Refusal
 from strandline.plan import schemas
 from strandline.plan.aggregate import aggregate
 from strandline.plan.judge import deduplicate, judge
+from strandline.stages.again import VERSION as JUDGED_BY
 from strandline.stages.bronze import Line
 from strandline.stages.merge import read_pointer
 from strandline.stages.silver import with_columns
@@ -229,12 +230,13 @@ def _compare(
 ) -> None:
     """Digests by partition first, then the keys of the partitions that differ."""
     quote = engine.dialect.quote
-    names = ", ".join(quote(name) for name in schema.names)
+    compared = [quote(name) for name in schema.names if name != JUDGED_BY]
+    names = ", ".join(compared)
     session.register("held", with_columns(held.dataset(), schema))
     session.materialise("stored", f"SELECT {names} FROM held")
     findings.versions[path] = held.version
     findings.rows += held.rows
-    digest = f"event_date, COUNT(*) AS n, {engine.dialect.digest([quote(name) for name in schema.names])} AS digest"
+    digest = f"event_date, COUNT(*) AS n, {engine.dialect.digest(compared)} AS digest"
     sides = [f"(SELECT {digest} FROM {relation} GROUP BY 1)" for relation in ("stored", computed)]
     differing = session.rows(
         f"SELECT COALESCE(a.event_date, b.event_date) AS event_date FROM {sides[0]} AS a FULL JOIN {sides[1]} AS b "
@@ -251,7 +253,7 @@ def _keys(
     engine: DuckEngine, session: DuckSession, stream: Stream, path: str, schema: pa.Schema, day: Any, computed: str
 ) -> Difference:
     quote = engine.dialect.quote
-    names = ", ".join(quote(name) for name in schema.names)
+    names = ", ".join(quote(name) for name in schema.names if name != JUDGED_BY)
     key = _key_columns(stream, schema)
     shown = ", ".join(quote(name) for name in key)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from strandline.cli import audit, query, render, run, status, validate
+from strandline.cli import audit, query, render, run, status, test, validate
 from strandline.cli.failures import CommandGroup
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(validate.validate)
+app.command("test")(test.run_tests)
 app.command()(render.render)
 app.add_typer(run.app, name="run")
 app.command()(query.query)

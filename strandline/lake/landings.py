@@ -18,7 +18,7 @@ import pyarrow.dataset as pads
 from strandline.intervals import Interval
 from strandline.lake.tables import DataFile, Snapshot
 
-STATISTICS = ("_landing_start", "_landing_end", "_source", "_line")
+STATISTICS = ("_landing_start", "_landing_end", "_source", "_line", "_contract_version")
 
 
 @dataclass(frozen=True, slots=True)

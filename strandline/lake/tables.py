@@ -27,7 +27,7 @@ from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction, Transaction
 
-from strandline.errors import StorageError, TransientError
+from strandline.errors import DataError, StorageError, TransientError
 from strandline.lake.parquet import PartitionedWriter, WrittenFile
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 ORDINAL = "ordinal"
 _ATTEMPTS = 12
 _CONFIGURATION = {"delta.checkpointInterval": "20", "delta.logRetentionDuration": "interval 7 days"}
+
+
+class SupersededError(TransientError):
+    """Another run has moved the table on meanwhile; look again and go on from there. Raised by a decision, it ends the commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +62,15 @@ class DataFile:
 class Commit:
     """What a decision wants committed: files to add and to remove, and the positions reached by that (application → version).
 
-    A commit that only removes (retention) is no news to those who follow the table, so it takes no ordinal.
+    A commit that only removes (retention) is no news to those who follow the table, so it takes no ordinal. With `schema` the
+    table has these columns from then on, and the added files replace every live one.
     """
 
     add: Sequence[WrittenFile] = ()
     remove: Sequence[DataFile] = ()
     positions: Mapping[str, int] = field(default_factory=dict)
     note: Mapping[str, Any] = field(default_factory=dict)
+    schema: pa.Schema | None = None
 
 
 class Snapshot:
@@ -109,6 +115,11 @@ class Snapshot:
             bounds["min"],
             bounds["max"],
         )
+
+    def retyped(self, schema: pa.Schema) -> tuple[str, ...]:
+        """The columns of `schema` that the table holds under the same name in another type."""
+        held = {f.name: f.type for f in self._delta.schema().fields}
+        return tuple(f.name for f in DeltaSchema.from_arrow(schema).fields if held.get(f.name, f.type) != f.type)
 
     def files_since(self, ordinal: int) -> tuple[DataFile, ...]:
         """The live files written by commits after `ordinal`."""
@@ -205,12 +216,20 @@ class Table:
         """A writer of files for the commit that would follow `snapshot`."""
         return PartitionedWriter(self._lake.objects, self.path, schema, snapshot.ordinal + 1, snapshot.partition_by, statistics)
 
-    def commit(self, schema: pa.Schema, decide: Callable[[Snapshot], Commit | None], partition_by: str | None = None) -> bool:
+    def commit(
+        self,
+        schema: pa.Schema,
+        decide: Callable[[Snapshot], Commit | None],
+        partition_by: str | None = None,
+        *,
+        may_retype: bool = False,
+    ) -> bool:
         """Whether this call committed what `decide` chose from the newest snapshot; False when it chose nothing.
 
         `decide` runs again after every lost race or unclear answer, so it must look at the snapshot's positions itself and
         return None once its work is there. Creates the table on first use and adds columns that `schema` has and the table
-        lacks. Raises `TransientError` when the races go on too long.
+        lacks. Raises `TransientError` when the races go on too long, `DataError` when the table holds a column in another
+        type, unless `decide` answers that with a new `Commit.schema` (`may_retype`).
         """
         last: Exception | None = None
         for attempt in range(_ATTEMPTS):
@@ -226,11 +245,15 @@ class Table:
                 if missing := [f for f in schema if f.name not in snapshot.schema.names]:
                     self._add_columns(snapshot, missing)
                     continue
+                if not may_retype:
+                    self.check_types(snapshot, schema)
                 chosen = decide(snapshot)
                 if chosen is None:
                     return False
                 self._swap(snapshot, chosen)
                 return True
+            except SupersededError:
+                raise
             except (CommitFailedError, TransientError) as error:
                 last = error
             except (DeltaError, OSError) as error:
@@ -239,6 +262,14 @@ class Table:
                     raise classified from error
                 last = error
         raise TransientError(f"commit to {self.path}: gave up after {_ATTEMPTS} tries: {last}") from last
+
+    def check_types(self, snapshot: Snapshot, schema: pa.Schema) -> None:
+        """Raises `DataError` when the table holds a column of `schema` in another type."""
+        if names := snapshot.retyped(schema):
+            raise DataError(
+                f"{self.path} holds {', '.join(names)} in another type than the contract of today declares: "
+                f"`strandline run batch --rebuild --stream {self.path.split('/')[2]}` brings the tables in line"
+            )
 
     def vacuum(self, keep_hours: int = 168) -> int:
         """How many files went: those that no version of the last `keep_hours` hours names (left by lost races and rewrites)."""
@@ -270,16 +301,16 @@ class Table:
             AddAction(w.path, w.size, _partition_values(snapshot.partition_by, w.partition), w.modified_ms, True, w.statistics)
             for w in chosen.add
         ]
-        actions += [
+        removed = [
             RemoveAction(f.path, True, now, partition_values=_partition_values(snapshot.partition_by, f.partition), size=f.size)
             for f in chosen.remove
         ]
         news = bool(chosen.add or chosen.positions)
         positions = {**chosen.positions, ORDINAL: snapshot.ordinal + (1 if news else 0)}
         snapshot._delta.create_write_transaction(
-            actions,
-            "append",
-            snapshot.schema,
+            actions if chosen.schema is not None else actions + removed,
+            "overwrite" if chosen.schema is not None else "append",  # to overwrite is to remove every live file
+            snapshot.schema if chosen.schema is None else chosen.schema,
             partition_by=[snapshot.partition_by] if snapshot.partition_by else None,
             commit_properties=CommitProperties(
                 custom_metadata={key: str(value) for key, value in chosen.note.items()},

@@ -120,7 +120,8 @@ def judge(stream: Stream, dialect: Dialect, relation: str = "lines") -> Judgemen
 
 def _typed_columns(stream: Stream, dialect: Dialect) -> list[str]:
     quote = dialect.quote
-    selected = list(_KEPT)
+    judged_by = f"{dialect.literal(stream.version)} AS _contract_version"
+    selected = [judged_by if name == "_contract_version" else name for name in _KEPT]
     for field in stream.fields:
         text = quote(field.name)
         if field.type in ("string", "json"):

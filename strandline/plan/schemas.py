@@ -58,6 +58,10 @@ LEDGER = pa.schema(
         ("contract_version", pa.string()),
         ("recorded_at", MOMENT),
         ("seconds", pa.string()),
+        ("kind", pa.string()),
+        ("contract", pa.string()),
+        ("replayed", pa.int64()),
+        ("still_refused", pa.int64()),
     ]
 )
 

@@ -149,7 +149,8 @@ def inherit(rule: Rule, key: str, runs: Sequence[Run], old: Sequence[Episode], r
 
     Merged: the earliest mark of opening; the mark of resolving only when every told part was told as resolved. Split: the
     last part keeps the id, each part the mark of opening, and only the last is still to be told as resolved. An old episode
-    that was told as opened and overlaps none is kept as `withdrawn`. New ids avoid those of `reserved`.
+    that was told as opened and whose id goes to no run is kept as `withdrawn`, so that what was told of it is not told again
+    if late data brings it back. New ids avoid those of `reserved`.
     """
     fresh: list[Episode] = []
     taken: set[str] = set()
@@ -168,13 +169,14 @@ def inherit(rule: Rule, key: str, runs: Sequence[Run], old: Sequence[Episode], r
             if fresh[index].notified_resolved_at is None:
                 fresh[index] = replace(fresh[index], notified_resolved_at=fresh[index].notified_opened_at)
     fresh.reverse()
-    undone = [e for e in old if e.id not in parts and e.id not in taken and e.notified_opened_at is not None]
+    undone = [e for e in old if e.id not in taken and e.notified_opened_at is not None]
     return fresh + [replace(e, state="withdrawn", resolved_at=e.resolved_at or e.last_fired_at) for e in undone]
 
 
-def _untold(episode: Episode) -> tuple[bool, bool, datetime]:
-    """Orders the episodes that a run could take its id from: first one of which only the opening was told."""
-    return episode.notified_opened_at is None, episode.notified_resolved_at is not None, episode.started_at
+def _untold(episode: Episode) -> tuple[bool, bool, bool, datetime]:
+    """Orders the episodes that a run could take its id from: first one of which only the opening was told, withdrawn ones last."""
+    withdrawn = episode.state == "withdrawn"
+    return withdrawn, episode.notified_opened_at is None, episode.notified_resolved_at is not None, episode.started_at
 
 
 def _overlap(episode: Episode, run: Run) -> bool:

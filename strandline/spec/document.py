@@ -7,7 +7,6 @@ refused, and depth and size are bounded, so that no file can run code, hide a va
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -16,30 +15,42 @@ from typing import Any
 import yaml
 
 from strandline.errors import Problem
+from strandline.spec.plain import LOADER, MAX_DEPTH, MAX_VALUES, OddError, is_text_key, plain_value
 from strandline.spec.positions import Path, Place, Positions, ScalarText
 from strandline.spec.scalars import NumberRefusedError, resolve
 from strandline.spec.syntax_errors import explain
 
 MAX_BYTES = 1_000_000
-MAX_DEPTH = 30
+MAX_PROBLEMS = 100
 
 _START = Place(1, 1)
-_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXT = "tag:yaml.org,2002:str"
-_PLAIN_KEY = re.compile(r"[a-z_]{6,}\Z").match
-"""Keys that cannot mean anything but a text: longer than `false`, and no number."""
 _CORE_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")}
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file read: `value` is None when nothing usable was in it (then there are `problems`); `lines` are the source lines."""
+    """A file read: `value` is None when nothing usable was in it (then there are `problems`)."""
 
     path: FilePath
     value: Any
     positions: Positions
     problems: tuple[Problem, ...]
-    lines: tuple[str, ...] = ()
+
+    def problem(
+        self,
+        code: str,
+        path: Path,
+        message: str,
+        hint: str = "",
+        *,
+        key: bool = False,
+        offset: int | None = None,
+        level: str = "error",
+    ) -> Problem:
+        """The problem of the value (or key) at `path`, or of a character of its text."""
+        place = self.positions.key(path) if key else self.positions.value(path, offset)
+        return problem_at(self.path, place, code, path, message, hint, level)
 
 
 def read_document(path: FilePath) -> Document:
@@ -64,33 +75,44 @@ def read_document(path: FilePath) -> Document:
 
 def parse_document(text: str, path: FilePath) -> Document:
     """The YAML `text`, as `read_document` gives it; `path` is only named in the problems."""
+    try:
+        value = plain_value(text)
+    except OddError:
+        return _with_places(text, path)
+    return Document(path, value, Positions.later(lambda: _with_places(text, path).positions), ())
+
+
+def _with_places(text: str, path: FilePath) -> Document:
+    """The document, and the place of everything in it."""
     lines = tuple(text.splitlines())
     reader = _Reader(path, lines)
+    loader = LOADER(text)
     try:
-        loader = _LOADER(text)
-        try:
-            reader.read(loader.get_event)
-        finally:
-            loader.dispose()
+        reader.read(loader.get_event)
     except yaml.YAMLError as error:
         place, code, message, hint = explain(error, text, lines)
         reader.report(place, code, message, hint)
-        return Document(path, None, Positions(), tuple(reader.problems), lines)
-    except _TooDeepError as too_deep:
-        reader.report(too_deep.place, "SL108", f"is nested too deeply (allowed {MAX_DEPTH} levels)")
-        return Document(path, None, Positions(), tuple(reader.problems), lines)
+        return Document(path, None, Positions(), tuple(reader.problems))
+    except _StopError as stop:
+        reader.report(stop.place, stop.code, str(stop), stop.hint)
+        return Document(path, None, Positions(), tuple(reader.problems))
+    finally:
+        loader.dispose()
     if not reader.documents:
         reader.report(Place(1, 1), "SL112", "the file is empty", "start from an example: strandline new")
-    return Document(path, reader.root, Positions(reader.keys, reader.values, reader.texts), tuple(reader.problems), lines)
+    return Document(path, reader.root, Positions(reader.keys, reader.values, reader.texts), tuple(reader.problems))
 
 
 def _refused(path: FilePath, code: str, message: str, place: Place = _START, hint: str = "") -> Document:
     return Document(path, None, Positions(), (Problem(path, place.line, place.column, code, "", message, hint),))
 
 
-class _TooDeepError(Exception):
-    def __init__(self, place: Place) -> None:
-        self.place = place
+class _StopError(Exception):
+    """What is wrong is of a kind that makes reading on pointless or costly."""
+
+    def __init__(self, place: Place, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.place, self.code, self.hint = place, code, hint
 
 
 @dataclass(slots=True)
@@ -120,6 +142,8 @@ class _Reader:
 
     def report(self, place: Place, code: str, message: str, hint: str = "", path: Path = ()) -> None:
         self.problems.append(problem_at(self.path, place, code, path, message, hint))
+        if len(self.problems) == MAX_PROBLEMS:
+            raise _StopError(place, "SL116", f"has more than {MAX_PROBLEMS} problems above; the rest is not read")
 
     def read(self, next_event: Callable[[], Any]) -> None:
         """Takes every event; scalars, by far the most, come first."""
@@ -159,7 +183,7 @@ class _Reader:
     def _open(self, event: Any, is_mapping: bool) -> None:
         place = _place(event)
         if len(self.stack) >= MAX_DEPTH:
-            raise _TooDeepError(place)
+            raise _StopError(place, "SL108", f"is nested too deeply (allowed {MAX_DEPTH} levels)")
         value: dict[str, Any] | list[Any] = {} if is_mapping else []
         parent = self.stack[-1] if self.stack else None
         if parent and parent.waiting_for_key:
@@ -190,7 +214,7 @@ class _Reader:
     def _key(self, frame: _Frame, event: Any, place: Place) -> None:
         key, frame.key, frame.waiting_for_key = event.value, None, False
         path = (*frame.path, key)
-        if not event.style and not _PLAIN_KEY(key) and (key == "<<" or type(self._resolve(key, place)) is not str):
+        if not event.style and not is_text_key(key) and (key == "<<" or type(self._resolve(key, place)) is not str):
             self._odd_key(key, place, frame.path)
         elif path in self.keys and key in frame.value:
             message = f"the key '{_shorten(key)}' is there twice (first at line {self.keys[path].line})"
@@ -233,6 +257,8 @@ class _Reader:
             path = (*frame.path, frame.key)
             holder[frame.key] = value
         self.values[path] = place
+        if len(self.values) > MAX_VALUES:
+            raise _StopError(place, "SL115", f"holds too many values (allowed {MAX_VALUES:,})", "split the stream")
         return path
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from strandline.errors import Problem
-from strandline.spec.document import Document, dotted, problem_at
+from strandline.spec.document import Document, dotted
 from strandline.spec.expressions import ExpressionError, ExpressionType, TypedExpression, parse_expression
 from strandline.spec.positions import Path
 from strandline.spec.reach import Domain, Reach, dead_values, reach_of
@@ -79,9 +79,7 @@ class Draft:
         level: str = "error",
     ) -> None:
         """Adds a problem at the value (or key) at `path`, or at a character of its text."""
-        positions = self.document.positions
-        place = positions.key(path) if key else positions.value(path, offset)
-        self.problems.append(problem_at(self.document.path, place, code, path, message, hint, level))
+        self.problems.append(self.document.problem(code, path, message, hint, key=key, offset=offset, level=level))
 
     @property
     def errors(self) -> int:

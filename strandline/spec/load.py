@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from strandline.errors import ConfigError, Problem
-from strandline.spec.document import Document, parse_document, problem_at, read_document
+from strandline.spec.document import Document, parse_document, read_document
 from strandline.spec.draft import Draft
 from strandline.spec.model import Retention, Stream, Team
 from strandline.spec.sections.examples import read_tests
@@ -153,9 +153,8 @@ def _same_stream(document: Document, declared: dict[str, Path]) -> list[Problem]
     first = declared.setdefault(name, document.path)
     if first == document.path:
         return []
-    place = document.positions.value(("stream",))
     message = f"another file declares this stream (saw {name} in {first.name})"
-    return [problem_at(document.path, place, "SL302", ("stream",), message, "one stream, one file")]
+    return [document.problem("SL302", ("stream",), message, "one stream, one file")]
 
 
 def _errors(problems: list[Problem]) -> bool:

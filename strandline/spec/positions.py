@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 Path = tuple[str | int, ...]
@@ -67,13 +66,47 @@ def _escape_width(source: str, at: int) -> int:
     return {"x": 4, "u": 6, "U": 10}.get(source[at + 1 : at + 2], 2)
 
 
-@dataclass(frozen=True, slots=True)
 class Positions:
     """Places by path (`("schema", "fields", 0, "name")`); what is not there takes the place of the nearest thing around it."""
 
-    keys: Mapping[Path, Place] = field(default_factory=dict)
-    values: Mapping[Path, Place] = field(default_factory=dict)
-    texts: Mapping[Path, ScalarText] = field(default_factory=dict)
+    def __init__(
+        self,
+        keys: Mapping[Path, Place] | None = None,
+        values: Mapping[Path, Place] | None = None,
+        texts: Mapping[Path, ScalarText] | None = None,
+    ) -> None:
+        self._keys, self._values, self._texts = keys or {}, values or {}, texts or {}
+        self._find: Callable[[], Positions] | None = None
+
+    @classmethod
+    def later(cls, find: Callable[[], Positions]) -> Positions:
+        """Positions that are found when one is asked for."""
+        positions = cls()
+        positions._find = find
+        return positions
+
+    def _know(self) -> None:
+        if self._find is not None:
+            found, self._find = self._find(), None
+            self._keys, self._values, self._texts = found.keys, found.values, found.texts
+
+    @property
+    def keys(self) -> Mapping[Path, Place]:
+        """Where each key of a mapping stands."""
+        self._know()
+        return self._keys
+
+    @property
+    def values(self) -> Mapping[Path, Place]:
+        """Where each value and list item starts."""
+        self._know()
+        return self._values
+
+    @property
+    def texts(self) -> Mapping[Path, ScalarText]:
+        """How each text is written."""
+        self._know()
+        return self._texts
 
     def key(self, path: Path) -> Place:
         """The place of the key (for a list item: of the item) at `path`."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 
 from strandline.errors import Problem
-from strandline.spec.document import Document, problem_at, read_document
+from strandline.spec.document import Document, read_document
 from strandline.spec.positions import Path, Positions
 from strandline.spec.shape_words import explain
 from strandline.spec.wording import closest, seen
@@ -96,9 +96,7 @@ def check_shape(document: Document, schema: Mapping[str, Any]) -> list[Problem]:
 
 def problem_of(document: Document, misfit: Misfit) -> Problem:
     """The problem a misfit is, with its place in the document."""
-    positions = document.positions
-    place = positions.key(misfit.path) if misfit.at_key else positions.value(misfit.path)
-    return problem_at(document.path, place, misfit.code, misfit.path, misfit.message, misfit.hint)
+    return document.problem(misfit.code, misfit.path, misfit.message, misfit.hint, key=misfit.at_key)
 
 
 def misfits(value: Any, schema: Mapping[str, Any]) -> list[Misfit]:

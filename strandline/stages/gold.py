@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
@@ -13,6 +14,10 @@ from strandline.plan.aggregate import aggregate
 from strandline.runtime import Runtime
 from strandline.spec.model import GoldTable, Grain, Stream
 from strandline.stages.silver import with_columns
+
+
+DEFINITION = "definition"
+"""The position of an aggregate that changes with its declaration."""
 
 
 def gold(runtime: Runtime, stream: Stream) -> dict[str, int]:
@@ -30,16 +35,23 @@ def gold(runtime: Runtime, stream: Stream) -> dict[str, int]:
 def refresh(
     runtime: Runtime, stream: Stream, declared: GoldTable, source: Snapshot, table: Table, application: str, *, served: bool
 ) -> int:
-    """How many rows were written to bring an aggregate up to `source`; only partitions whose windows changed are computed."""
+    """How many rows were written to bring an aggregate up to `source`; only partitions whose windows changed are computed.
+
+    All are, when the table is defined otherwise than when it was last computed.
+    """
     schema = schemas.gold(stream, declared, served=served)
+    sql = aggregate(stream, declared, runtime.engine.dialect, "rows", served=served)
+    definition = _number(f"{sql}\n{schema.to_string()}")
     written = 0
 
     def decide(snapshot: Snapshot) -> Commit | None:
         nonlocal written
         written = 0
-        if snapshot.position(application) >= source.ordinal:
+        anew = snapshot.position(DEFINITION) != definition
+        if snapshot.position(application) >= source.ordinal and not anew:
             return None
-        changed = {f.partition for f in source.files_since(snapshot.position(application)) if f.partition}
+        since = 0 if anew else snapshot.position(application)
+        changed = {f.partition for f in source.files if f.partition and (anew or f.ordinal > since)}
         starts = window_dates(changed, declared.grain)
         needed = source_dates(starts, declared.grain)
         writer = table.writer(snapshot, schema, ("window_start", "_as_of"))
@@ -49,14 +61,22 @@ def refresh(
             with engine.session() as session:
                 rows = schemas.unified(stream) if served else schemas.silver(stream)
                 session.register("rows", with_columns(source.dataset(files=files), rows))
-                sql = aggregate(stream, declared, engine.dialect, "rows", served=served)
                 writer.write_all(session.batches(f"SELECT * FROM ({sql}) AS a ORDER BY event_date, window_start"))
+        removed = snapshot.files if anew else snapshot.files_of(starts)
+        for day in sorted({f.partition for f in removed if f.partition}):
+            writer.touch(day)  # who follows the table hears of windows that are gone
         added = writer.close()
         written = sum(w.rows for w in added)
-        return Commit(add=added, remove=snapshot.files_of(starts), positions={application: source.ordinal})
+        positions = {application: max(source.ordinal, snapshot.position(application)), DEFINITION: definition}
+        return Commit(added, removed, positions, schema=schema if snapshot.retyped(schema) else None)
 
-    table.commit(schema, decide, schemas.EVENT_DATE)
+    table.commit(schema, decide, schemas.EVENT_DATE, may_retype=True)
     return written
+
+
+def _number(text: str) -> int:
+    """The text as a positive number that changes with it."""
+    return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) + 1
 
 
 def window_dates(dates: Iterable[date], grain: Grain) -> set[date]:

@@ -15,7 +15,10 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
 
+from strandline.contracts import is_reused
 from strandline.errors import StorageError
 from strandline.lake.objects import ObjectMissing
 from strandline.lake.parquet import WrittenFile
@@ -23,7 +26,7 @@ from strandline.lake.paths import analytics, published
 from strandline.lake.paths import realtime as realtime_path
 from strandline.lake.paths import silver as silver_path
 from strandline.lake.paths import unified as unified_path
-from strandline.lake.tables import Commit, DataFile, Snapshot, Table
+from strandline.lake.tables import Commit, DataFile, Snapshot, SupersededError, Table
 from strandline.plan import schemas
 from strandline.plan.judge import deduplicate
 from strandline.runtime import Runtime
@@ -31,7 +34,7 @@ from strandline.spec.model import Stream
 from strandline.stages.bronze import Line
 from strandline.stages.gold import refresh
 from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files
-from strandline.stages.silver import SupersededError, with_columns
+from strandline.stages.silver import CONTRACT, RESTATEMENTS, with_columns
 
 if TYPE_CHECKING:
     from strandline.engines.duckdb import DuckEngine, DuckSession
@@ -56,12 +59,12 @@ class Pointer:
 
 
 def merge(runtime: Runtime, stream: Stream) -> dict[str, int]:
-    """Counts: new `lines`, rows `added`, `duplicates`, `quarantined`; `reconciled` rows and their `drift`; `analytics` rows
-    written.
+    """Counts: new `lines`, rows `added`, `duplicates`, `quarantined`; `reconciled` rows, their `drift`, and how many a rebuild
+    or replay has `restated`; `analytics` rows written.
 
     Raises `DataError` when a `fail` rule or budget is broken; then the published versions stay as they were.
     """
-    counts = dict.fromkeys(("lines", "added", "duplicates", "quarantined", "reconciled", "drift", "analytics"), 0)
+    counts = dict.fromkeys(("lines", "added", "duplicates", "quarantined", "reconciled", "drift", "restated", "analytics"), 0)
     for attempt in range(_TRIES):
         try:
             _refresh_unified(runtime, stream, counts)
@@ -92,11 +95,17 @@ def _refresh_unified(runtime: Runtime, stream: Stream, counts: dict[str, int]) -
         return
     position = current.position("realtime") if current else 0
     settled = silver is not None and silver.ordinal > 0
-    if realtime.ordinal > position and (position or not settled):
+    new = realtime.ordinal > position and (bool(position) or not settled)
+    retyped = current is not None and bool(current.retyped(schemas.unified(stream)))
+    if silver is not None and settled:
+        lake.table(silver_path(stream.name)).check_types(silver, schemas.silver(stream))
+    if new and not (retyped and settled):
         _take_new(runtime, stream, table, realtime, counts)
         current = table.snapshot()
     if silver is not None and silver.ordinal > (current.position("silver") if current else 0):
         _reconcile(runtime, stream, table, realtime, silver, counts)
+    if new and retyped and settled:
+        _take_new(runtime, stream, table, realtime, counts)
 
 
 def _take_new(runtime: Runtime, stream: Stream, table: Table, realtime: Snapshot, counts: dict[str, int]) -> None:
@@ -104,6 +113,7 @@ def _take_new(runtime: Runtime, stream: Stream, table: Table, realtime: Snapshot
     that a new line is another version of are written again.
     """
     schema, engine = schemas.unified(stream), runtime.engine
+    anew = is_reused(runtime.lake.objects, stream)
 
     def decide(snapshot: Snapshot) -> Commit | None:
         base = snapshot.position("realtime")
@@ -111,7 +121,7 @@ def _take_new(runtime: Runtime, stream: Stream, table: Table, realtime: Snapshot
             return None
         with engine.session() as session:
             runtime.progress(f"merge {stream.name}: judge", 0, None)
-            judged = judge_files(engine, session, stream, realtime, realtime.files_since(base))
+            judged = judge_files(engine, session, stream, realtime, realtime.files_since(base), anew=anew)
             touched = _holding_same_events(engine, session, stream, snapshot, judged.dates)
             names = _names(engine, schema)
             fresh = f"SELECT {_served(engine, schema, schemas.PROVISIONAL)} FROM {JUDGED} WHERE _verdict IS NULL"
@@ -153,9 +163,14 @@ def _holding_same_events(
 def _reconcile(
     runtime: Runtime, stream: Stream, table: Table, realtime: Snapshot, silver: Snapshot, counts: dict[str, int]
 ) -> None:
-    """Compute the days that batch touched from silver and the lines above the line; compare; rewrite the days that differ."""
+    """Compute the days that batch touched from silver and the lines above the line; compare; rewrite the days that differ.
+
+    After a rebuild also the days of the lines above the line, which the contract of today judges otherwise; what differs then,
+    or after a replay, is `restated`, not drift.
+    """
     schema, engine = schemas.unified(stream), runtime.engine
-    line = Line.of(silver)
+    line, anew = Line.of(silver), is_reused(runtime.lake.objects, stream)
+    marks = {name: silver.position(name) for name in (CONTRACT, RESTATEMENTS)}
 
     def decide(snapshot: Snapshot) -> Commit | None:
         base = snapshot.position("silver")
@@ -168,23 +183,39 @@ def _reconcile(
         above = [f for f in realtime.files if line.is_above(f) and f.ordinal <= seen]
         with engine.session() as session:
             runtime.progress(f"merge {stream.name}: reconcile", 0, None)
-            judged = judge_files(engine, session, stream, realtime, above)
+            judged = judge_files(engine, session, stream, realtime, above, anew=anew)
+            retyped = bool(snapshot.retyped(schema))
             days = {f.partition for f in silver.files_since(base) if f.partition} | (set(judged.dates) if first else set())
-            if stream.deduplicate_within == "stream":
+            if snapshot.position(CONTRACT) != marks[CONTRACT] and not retyped:
+                days |= set(judged.dates) | _provisional_dates(snapshot)
+            if stream.deduplicate_within == "stream" or retyped:
                 days |= {f.partition for f in (*silver.files, *snapshot.files) if f.partition} | set(judged.dates)
-            changed = _differing(engine, session, stream, snapshot, silver, judged, days)
+            changed = _differing(engine, session, stream, snapshot, silver, judged, days, retyped)
             session.materialise("merged", f"SELECT * FROM expected WHERE event_date IN ({_dates(changed.days)})")
-            written = _write(table, snapshot, session, stream, schema)
-        counts.update(reconciled=sum(w.rows for w in written), drift=0 if first else changed.drift)
-        positions = {"realtime": seen, "silver": silver.ordinal, "watermark": silver.position("watermark")}
-        return Commit(add=written, remove=snapshot.files_of(changed.days), positions=positions, note={"drift": counts["drift"]})
+            written = _write(table, snapshot, session, stream, schema, changed.days)
+        restated = snapshot.position(RESTATEMENTS) != marks[RESTATEMENTS]
+        found = 0 if first else changed.drift
+        counts.update(
+            reconciled=sum(w.rows for w in written), drift=0 if restated else found, restated=found if restated else 0
+        )
+        positions = {"realtime": seen, "silver": silver.ordinal, "watermark": silver.position("watermark"), **marks}
+        note = {"drift": counts["drift"]}
+        return Commit(written, snapshot.files_of(changed.days), positions, note, schema if retyped else None)
 
-    table.commit(schema, decide, schemas.EVENT_DATE)
+    table.commit(schema, decide, schemas.EVENT_DATE, may_retype=True)
+
+
+def _provisional_dates(snapshot: Snapshot) -> set[date]:
+    """The days that show an event from above the line."""
+    found = snapshot.arrow([schemas.EVENT_DATE], pads.field("_status") == schemas.PROVISIONAL)
+    return set(pc.unique(found[schemas.EVENT_DATE]).to_pylist())
 
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """The days whose served rows differ from the recomputed ones; `drift` counts rows that differ in more than their status."""
+    """The days whose served rows differ from the recomputed ones; `drift` counts rows that differ in more than their status
+    and the contract version that judged them.
+    """
 
     days: tuple[date, ...]
     drift: int
@@ -198,6 +229,7 @@ def _differing(
     silver: Snapshot,
     judged: Judged,
     days: Collection[date],
+    retyped: bool,
 ) -> _Changed:
     schema = schemas.unified(stream)
     chosen = _dates(days)
@@ -208,8 +240,10 @@ def _differing(
         parts.append(f"SELECT {_served(engine, schema, schemas.FINAL)} FROM settled")
     relation = f"({' UNION ALL '.join(parts)}) AS r"
     session.materialise("expected", deduplicate(stream, engine.dialect, relation, schema.names))
+    if retyped:
+        return _Changed(tuple(sorted(days)), 0)
     session.register("served", with_columns(snapshot.dataset(files=snapshot.files_of(days)), schema))
-    names, values = _names(engine, schema), _names(engine, schema, without="_status")
+    names, values = _names(engine, schema), _names(engine, schema, without=("_status", "_contract_version"))
     session.materialise("shown", f"SELECT {names} FROM served")
 
     def differences(columns: str) -> str:
@@ -222,9 +256,14 @@ def _differing(
     return _Changed(tuple(row["event_date"] for row in changed), drift)
 
 
-def _write(table: Table, snapshot: Snapshot, session: DuckSession, stream: Stream, schema: pa.Schema) -> list[WrittenFile]:
+def _write(
+    table: Table, snapshot: Snapshot, session: DuckSession, stream: Stream, schema: pa.Schema, days: Collection[date] = ()
+) -> list[WrittenFile]:
+    """The files of `merged`; one of `days` that has no row left gets an empty file, so that the analytics hear of it."""
     writer = table.writer(snapshot, schema, (stream.event_time, "_as_of"))
     writer.write_all(session.batches(f'SELECT * FROM merged ORDER BY event_date, "{stream.event_time}"'))
+    for day in days:
+        writer.touch(day)
     return writer.close()
 
 
@@ -234,8 +273,8 @@ def _served(engine: DuckEngine, schema: pa.Schema, status: str) -> str:
     return ", ".join(own.get(name, engine.dialect.quote(name)) for name in schema.names)
 
 
-def _names(engine: DuckEngine, schema: pa.Schema, without: str = "") -> str:
-    return _listed(engine, [name for name in schema.names if name != without])
+def _names(engine: DuckEngine, schema: pa.Schema, without: Collection[str] = ()) -> str:
+    return _listed(engine, [name for name in schema.names if name not in without])
 
 
 def _listed(engine: DuckEngine, names: Sequence[str]) -> str:

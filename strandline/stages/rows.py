@@ -12,14 +12,15 @@ import pyarrow.dataset as pads
 
 from strandline.errors import DataError
 from strandline.lake.tables import DataFile, Snapshot
-from strandline.plan import schemas
 from strandline.plan.judge import Judgement, judge
 from strandline.spec.model import Budget, Stream
+from strandline.stages.again import landed_lines
 
 if TYPE_CHECKING:
     from strandline.engines.duckdb import DuckEngine, DuckSession
 
 JUDGED = "judged"
+Lines = pa.Table | pads.Dataset | pa.RecordBatchReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,24 @@ class Judged:
 
 
 def judge_files(
-    engine: DuckEngine, session: DuckSession, stream: Stream, snapshot: Snapshot, files: Sequence[DataFile]
+    engine: DuckEngine,
+    session: DuckSession,
+    stream: Stream,
+    snapshot: Snapshot,
+    files: Sequence[DataFile],
+    *,
+    anew: bool = False,
 ) -> Judged:
-    """Judge the lines of some files into the session's relation `judged`.
+    """Judge the lines of some files into the session's relation `judged`; with `anew` each is parsed from its raw bytes.
 
     Raises `DataError` when a line breaks a `fail` rule.
     """
-    judged = judge_lines(engine, session, stream, _lines(stream, snapshot, files))
+    judged = judge_lines(engine, session, stream, landed_lines(stream, snapshot, files, anew=anew))
     check_fail_rules(stream, session, judged.judgement)
     return judged
 
 
-def judge_lines(engine: DuckEngine, session: DuckSession, stream: Stream, lines: pa.Table | pads.Dataset) -> Judged:
+def judge_lines(engine: DuckEngine, session: DuckSession, stream: Stream, lines: Lines) -> Judged:
     """Judge landed lines (the realtime schema) into the session's relation `judged`; `fail` rules refuse like others."""
     session.register("lines", lines)
     judgement = judge(stream, engine.dialect)
@@ -62,15 +69,6 @@ def judge_lines(engine: DuckEngine, session: DuckSession, stream: Stream, lines:
     counts = _counts(session, judgement)
     dates = session.rows(f"SELECT DISTINCT event_date FROM {JUDGED} WHERE _verdict IS NULL ORDER BY 1")
     return Judged(judgement, counts, tuple(row["event_date"] for row in dates))
-
-
-def _lines(stream: Stream, snapshot: Snapshot, files: Sequence[DataFile]) -> pads.Dataset:
-    """The files as a relation that has every declared field, landed or not yet."""
-    schema = snapshot.schema
-    for wanted in schemas.realtime(stream):
-        if wanted.name not in schema.names:
-            schema = schema.append(wanted)
-    return snapshot.dataset(files=files).replace_schema(schema)
 
 
 def _counts(session: DuckSession, judgement: Judgement) -> Counts:

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from strandline.errors import TransientError
+from strandline.contracts import Deployed, deploy
 from strandline.lake.paths import LEDGER
 from strandline.lake.paths import bronze as bronze_path
 from strandline.lake.paths import quarantine as quarantine_path
 from strandline.lake.paths import silver as silver_path
-from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.lake.tables import Commit, Snapshot, SupersededError, Table
 from strandline.plan import schemas
 from strandline.plan.judge import deduplicate
 from strandline.runtime import Runtime
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from strandline.engines.duckdb import DuckEngine, DuckSession
 
 _TRIES = 5
-
-
-class SupersededError(TransientError):
-    """Another run has moved the table on meanwhile; look again and go on from there."""
+RESTATED = "restated"
+"""The position that sums up by how many rows restatements have changed a table."""
+RESTATEMENTS, CONTRACT = "restatements", "contract"
+"""Silver's positions: how often it was restated, and the contract (as a number) it was last rebuilt under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def silver(runtime: Runtime, stream: Stream) -> dict[str, int]:
         try:
             while step := _next_step(runtime, stream):
                 for name, count in _take(runtime, stream, step).items():
-                    total[name] += count
+                    total[name] = total.get(name, 0) + count
             return total
         except SupersededError:
             if attempt + 1 == _TRIES:
@@ -94,7 +94,8 @@ def _take(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int]:
     files = [f for f in step.bronze.files if step.base < f.ordinal <= step.target]
     with engine.session() as session:
         runtime.progress(f"silver {stream.name}: judge", 0, None)
-        judged = judge_files(engine, session, stream, step.bronze, files)
+        contract = deploy(lake.objects, stream)
+        judged = judge_files(engine, session, stream, step.bronze, files, anew=contract.reused)
         judged_at = time.monotonic()
         table = lake.table(silver_path(stream.name))
         before = table.snapshot()
@@ -102,13 +103,13 @@ def _take(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int]:
         check_budgets(engine, session, stream, judged.counts, merged.duplicates)
         _commit_quarantine(lake.table(quarantine_path(stream.name)), session, judged, step)
         runtime.progress(f"silver {stream.name}: write", 0, None)
-        _commit_silver(table, session, stream, merged, step)
+        _commit_silver(table, session, stream, merged, step, contract)
         after = table.snapshot()
     assert after is not None
     seconds = {"judge": round(judged_at - started, 3), "write": round(time.monotonic() - judged_at, 3)}
-    return _commit_ledger(
-        lake.table(LEDGER), stream, judged, after, step, seconds, len({f.minimum["_landing_start"] for f in files})
-    )
+    intervals = len({f.minimum["_landing_start"] for f in files})
+    counts = _commit_ledger(lake.table(LEDGER), stream, judged, after, step, seconds, intervals, contract)
+    return {**counts, "version_reused": 1} if counts and contract.reused else counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class _Merged:
     dates: tuple[date, ...]
     duplicates: int
     base: int
+    ordinal: int
 
 
 def _merge(
@@ -134,7 +136,7 @@ def _merge(
     relation = f"(SELECT {names} FROM {JUDGED} WHERE _verdict IS NULL"
     dates, existing = list(judged.dates), 0
     if before is not None and before.position("bronze") < step.target:
-        dates += _dates_of_same_keys(session, stream, before, engine)
+        dates += dates_of_same_keys(session, stream, before, engine)
         dates = sorted(set(dates))
         held = before.files_of(dates)
         if held:
@@ -144,10 +146,11 @@ def _merge(
     session.materialise("merged", deduplicate(stream, engine.dialect, relation + ") AS r", columns))
     kept = session.rows("SELECT COUNT(*) AS n FROM merged")[0]["n"]
     good = judged.counts.lines - judged.counts.quarantined
-    return _Merged(tuple(dates), existing + good - kept, before.position("bronze") if before else 0)
+    base, ordinal = (before.position("bronze"), before.ordinal) if before else (0, 0)
+    return _Merged(tuple(dates), existing + good - kept, base, ordinal)
 
 
-def _dates_of_same_keys(session: DuckSession, stream: Stream, before: Snapshot, engine: DuckEngine) -> list[date]:
+def dates_of_same_keys(session: DuckSession, stream: Stream, before: Snapshot, engine: DuckEngine) -> list[date]:
     """For keys unique over the whole stream: the dates that hold an event of a new key already."""
     if stream.deduplicate_within == "event_date":
         return []
@@ -181,19 +184,27 @@ def _commit_quarantine(table: Table, session: DuckSession, judged: Judged, step:
     table.commit(schema, decide, schemas.LANDING_DATE)
 
 
-def _commit_silver(table: Table, session: DuckSession, stream: Stream, merged: _Merged, step: _Step) -> None:
+def _commit_silver(
+    table: Table, session: DuckSession, stream: Stream, merged: _Merged, step: _Step, contract: Deployed
+) -> None:
     schema = schemas.silver(stream)
 
     def decide(snapshot: Snapshot) -> Commit | None:
         if _is_taken(snapshot, step):
             return None
-        if snapshot.position("bronze") != merged.base:
+        if (snapshot.position("bronze"), snapshot.ordinal) != (merged.base, merged.ordinal):
             raise SupersededError(f"silver of {stream.name} moved on")
-        writer = table.writer(snapshot, schema, (stream.event_time, "_landing_start", "_landing_end"))
+        writer = table.writer(snapshot, schema, silver_statistics(stream))
         writer.write_all(session.batches(f'SELECT * FROM merged ORDER BY event_date, "{stream.event_time}"'))
-        return Commit(add=writer.close(), remove=snapshot.files_of(merged.dates), positions=_positions(step))
+        note = {"contract": contract.path}
+        return Commit(add=writer.close(), remove=snapshot.files_of(merged.dates), positions=_positions(step), note=note)
 
     table.commit(schema, decide, schemas.EVENT_DATE)
+
+
+def silver_statistics(stream: Stream) -> tuple[str, ...]:
+    """The columns of silver whose bounds stand in the log."""
+    return (stream.event_time, "_landing_start", "_landing_end")
 
 
 def _is_taken(snapshot: Snapshot, step: _Step) -> bool:
@@ -211,10 +222,24 @@ def _positions(step: _Step) -> dict[str, int]:
     return {"bronze": step.target, "watermark": watermark, "realtime": step.line.realtime}
 
 
+def restated_position(stream: Stream, what: str) -> str:
+    """The ledger's position in the restated good lines (`good`), or refused ones of a reason, of a stream."""
+    return f"{RESTATED}/{stream.name}/{what}"
+
+
 def _commit_ledger(
-    table: Table, stream: Stream, judged: Judged, silver: Snapshot, step: _Step, seconds: dict[str, float], intervals: int
+    table: Table,
+    stream: Stream,
+    judged: Judged,
+    silver: Snapshot,
+    step: _Step,
+    seconds: dict[str, float],
+    intervals: int,
+    contract: Deployed,
 ) -> dict[str, int]:
-    """The ledger row of the step; what is good is what silver grew by, so duplicates are what is left."""
+    """The ledger row of the step; what is good is what silver grew by (but for a restatement that has no row of its own yet),
+    so duplicates are what is left.
+    """
     counts: dict[str, int] = {}
 
     def decide(snapshot: Snapshot) -> Commit | None:
@@ -226,7 +251,8 @@ def _commit_ledger(
             raise SupersededError(f"the ledger of {stream.name} moved on")
         if silver.position("bronze") != step.target:
             raise SupersededError(f"silver of {stream.name} moved on before its ledger row")
-        good = silver.rows - ledger_total(snapshot, stream.name, "good")
+        unbooked = silver.position(RESTATED) - snapshot.position(restated_position(stream, "good"))
+        good = silver.rows - ledger_total(snapshot, stream.name, "good") - unbooked
         lines, quarantined = judged.counts.lines, judged.counts.quarantined
         counts.update(lines=lines, good=good, quarantined=quarantined, duplicates=lines - quarantined - good)
         counts["unknown_fields"] = judged.counts.unknown_fields
@@ -241,6 +267,10 @@ def _commit_ledger(
             "contract_version": stream.version,
             "recorded_at": datetime.now(UTC),
             "seconds": json.dumps(seconds),
+            "kind": "batch",
+            "contract": contract.path,
+            "replayed": 0,
+            "still_refused": 0,
         }
         writer = table.writer(snapshot, schemas.LEDGER)
         writer.write(pa.Table.from_pylist([row], schema=schemas.LEDGER))

@@ -148,6 +148,17 @@ def test_an_episode_is_told_at_most_once_for_opening_and_once_for_resolving_and_
             assert any(other == "opened" for _, other in told[: told.index((episode, event))])
 
 
+def test_an_episode_that_was_merged_away_and_comes_back_is_not_told_again() -> None:
+    at = [START + timedelta(hours=7 * n) for n in range(7)]
+    kept = Kept(2)
+    kept.apply({("c", at[0]): 11.0, ("c", at[3]): 11.0, ("c", at[4]): 1.0, ("c", at[5]): 11.0, ("c", at[6]): 11.0})
+    assert len(kept.tell()) == 3
+    kept.apply({("c", at[4]): None, ("c", at[2]): 1.0})
+    kept.apply({("c", at[1]): 11.0})
+    assert {(e.started_at, e.state) for e in kept.episodes if e.state != "withdrawn"} == {(at[0], "resolved"), (at[3], "open")}
+    assert kept.tell() == []
+
+
 def test_the_same_evaluations_again_change_nothing() -> None:
     rng = random.Random(7)
     kept = Kept(1)
@@ -185,7 +196,7 @@ def test_two_told_episodes_that_late_data_joins_are_one_and_not_told_again() -> 
     kept.apply({("a", START + timedelta(hours=h)): v for h, v in ((0, 11.0), (1, 1.0), (2, 15.0), (3, 1.0))})
     assert len(kept.tell()) == 4
     kept.apply({("a", START + timedelta(hours=1)): 12.0})
-    assert [(e.firings, e.peaks) for e in kept.episodes] == [(3, {"v": 15.0})]
+    assert [(e.firings, e.peaks) for e in kept.episodes if e.state != "withdrawn"] == [(3, {"v": 15.0})]
     assert kept.tell() == []
 
 

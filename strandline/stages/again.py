@@ -1,0 +1,106 @@
+"""Landed lines as they are judged: the columns of landing, or parsed again from the raw bytes under the contract of today.
+
+The columns of a line are those of the contract it landed under. Where that is not the contract at hand, its raw bytes are
+parsed again; so a field that was declared later has the value that was always there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+
+from strandline.lake.tables import DataFile, Snapshot
+from strandline.lines.parse import ParsedLines, parse_lines
+from strandline.plan import schemas
+from strandline.spec.model import Stream
+
+_ROWS = 8_192
+VERSION = "_contract_version"
+
+
+def landed_lines(
+    stream: Stream, snapshot: Snapshot, files: Sequence[DataFile], *, anew: bool = False
+) -> pads.Dataset | pa.RecordBatchReader:
+    """The files' rows in the realtime schema (a reader can be read once).
+
+    Files that hold lines of another contract version are parsed again, with `anew` all are.
+    """
+    schema = schemas.realtime(stream)
+    stale = [f for f in files if anew or not is_current(stream, f)]
+    if not stale:
+        full = snapshot.schema
+        for wanted in schema:
+            if wanted.name not in full.names:
+                full = full.append(wanted)
+        return snapshot.dataset(files=files).replace_schema(full)
+    kept = {f.path for f in stale}
+    current = [f for f in files if f.path not in kept]
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from _parsed_again(stream, snapshot, stale, schema)
+        if current:
+            for batch in snapshot.dataset(files=current).to_batches(filter=pads.field("_line") > 0, batch_size=_ROWS):
+                yield _as_landed(batch, schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def is_current(stream: Stream, file: DataFile) -> bool:
+    """Whether every line of a realtime or bronze file landed under the stream's contract version, by the log."""
+    return file.minimum.get(VERSION) == file.maximum.get(VERSION) == stream.version
+
+
+def _parsed_again(
+    stream: Stream, snapshot: Snapshot, files: Sequence[DataFile], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    own = [name for name in schema.names if name.startswith("_") or name == schemas.LANDING_DATE]
+    rows = snapshot.dataset(files=files).to_batches(columns=own, filter=pads.field("_line") > 0, batch_size=_ROWS)
+    yield from parsed_again(stream, rows)
+
+
+def parsed_again(stream: Stream, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The lines in the realtime schema, every declared field parsed from `_raw`; a sealed line keeps its reason."""
+    schema = schemas.realtime(stream)
+    for batch in batches:
+        if batch.num_rows:
+            yield _again(stream, batch, schema)
+
+
+def _again(stream: Stream, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    parsed = _parse(stream, batch)
+    fresh: dict[str, Any] = {
+        "_reason": pa.array(parsed.reason, pa.string()),
+        "_reason_field": pa.array(parsed.reason_field, pa.string()),
+        "_reason_detail": pa.array(parsed.reason_detail, pa.string()),
+        "_unknown_fields": pa.array(parsed.unknown_fields, pa.int32()),
+        **{f.name: pa.array(parsed.columns[f.name], pa.string()) for f in stream.fields},
+    }
+    columns = [fresh[f.name] if f.name in fresh else _column(batch, f) for f in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _parse(stream: Stream, batch: pa.RecordBatch) -> ParsedLines:
+    raws, headers = batch["_raw"].to_pylist(), batch["_header"].to_pylist()
+    sealed = [bool(each) for each in batch["_sealed"].to_pylist()]
+    parsed = parse_lines(stream, [b"{}" if shut else raw for raw, shut in zip(raws, sealed, strict=True)], headers)
+    if any(sealed):
+        told = [batch[name].to_pylist() for name in ("_reason", "_reason_field", "_reason_detail")]
+        for index in (i for i, shut in enumerate(sealed) if shut):
+            parsed.reason[index], parsed.reason_field[index], parsed.reason_detail[index] = (each[index] for each in told)
+            parsed.unknown_fields[index] = 0
+            for column in parsed.columns.values():
+                column[index] = None
+    return parsed
+
+
+def _as_landed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([_column(batch, f) for f in schema], schema=schema)
+
+
+def _column(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
+    if field.name not in batch.schema.names:
+        return pa.nulls(batch.num_rows, field.type)
+    return batch[field.name].cast(field.type)
