@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class MergeOperator(StreamOperator):
-    """Brings batch and what landed since together in the unified and analytics tables, each number final or provisional."""
+    """Brings batch and what landed since together, each number final or provisional, and moves the pointer readers follow."""
 
     def step(self, runtime: Runtime, stream: Stream, context: Context) -> dict[str, Any]:
         from strandline.stages.merge import merge

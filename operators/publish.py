@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PublishOperator(StreamOperator):
-    """Writes dashboards, evaluates alerts (each episode notified once) and moves the pointer readers follow."""
+    """Evaluates alerts (each episode notified once) and writes the dashboards of the versions that merge published."""
 
     def step(self, runtime: Runtime, stream: Stream, context: Context) -> dict[str, Any]:
         from strandline.publish.publish import publish

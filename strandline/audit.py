@@ -122,10 +122,13 @@ def audit(runtime: Runtime, stream: Stream, *, fast: bool = False) -> Audit:
         unified = runtime.lake.table(paths.unified(stream.name)).snapshot(pointer.unified)
         assert unified is not None, "a published version exists"
         with engine.session() as session:
+            findings.lines = 0  # those of the batch side are among them
             _recompute(runtime, engine, session, stream, lambda f: f.ordinal <= pointer.realtime, findings)
             _compare(engine, session, stream, paths.unified(stream.name), unified, schemas.silver(stream), fast, findings)
             for table in stream.gold:
                 path = paths.analytics(stream.name, table.name)
+                if table.name not in pointer.analytics:
+                    continue  # declared since the last merge
                 held = runtime.lake.table(path).snapshot(pointer.analytics[table.name])
                 assert held is not None, "a published version exists"
                 session.materialise("computed", aggregate(stream, table, engine.dialect, "recomputed"))

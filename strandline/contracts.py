@@ -93,6 +93,22 @@ def deploy(objects: Objects, stream: Stream) -> Deployed:
     return Deployed(own, digest(stream), any(key != own for key in held))
 
 
+def contracts_under(objects: Objects, stream: str, version: str) -> list[dict[str, Any]]:
+    """Every contract that was deployed under a version, canonical; none for versions from before contracts were kept."""
+    return [read_contract(objects, info.key) for info in objects.list(f"{contracts_of(stream)}{version}-")]
+
+
+def identity(contract: Mapping[str, Any]) -> Any:
+    """What makes two lines the same event, and on which day it is, by a canonical contract."""
+    moment = contract["event_time"]
+    declared = [
+        {name: field.get(name) for name in ("type", "source_name", "null_values")}
+        for field in contract["fields"]
+        if field["name"] == moment
+    ]
+    return [contract["primary_key"], moment, contract["deduplicate_within"], declared]
+
+
 def read_contract(objects: Objects, path: str) -> dict[str, Any]:
     """The canonical contract stored at `path`. Raises `ObjectMissing`, or `StorageError` for what is no contract."""
     try:

@@ -14,6 +14,7 @@ from strandline.lines.members import members
 from strandline.lines.records import split_record
 from strandline.plan.expressions import parse_expression
 from strandline.plan.judge import column_scales, column_types
+from strandline.publish.numbers import lasting
 from strandline.rehearsal import Rehearsal, rehearse
 from strandline.sample import Sample, take_sample
 from strandline.spec.model import Field, FilesSource, Stream
@@ -86,10 +87,10 @@ def _expected(stream: Stream, reason: str, field: str | None, rule: str | None) 
     """What a line had to be so as not to be refused for this reason."""
     if rule is not None:
         return next(r.expect for r in stream.rules if r.name == rule)
-    if reason == "late":
-        return f"not more than {stream.allowed_lateness} before its landing interval ends (schema.allowed_lateness)"
-    if reason == "future":
-        return f"not more than {stream.future_skew} after its landing interval ends (schema.future_skew)"
+    if reason == "late" and stream.allowed_lateness is not None:
+        return f"not more than {lasting(stream.allowed_lateness)} before its landing interval ends (schema.allowed_lateness)"
+    if reason == "future" and stream.future_skew is not None:
+        return f"not more than {lasting(stream.future_skew)} after its landing interval ends (schema.future_skew)"
     if reason in _EXPECTED or field is None:
         return _EXPECTED.get(reason, reason)
     return domain(stream.field_named(field), needed=field in (*stream.primary_key, stream.event_time))

@@ -190,5 +190,5 @@ def _stops(session: DuckSession, stream: Stream, judgement: Judgement, budgets: 
     try:
         check_fail_rules(stream, session, judgement)
     except DataError as error:
-        found.insert(0, str(error).removeprefix(f"{stream.name}: "))
+        found.insert(0, str(error).removeprefix(f"{stream.name}: stopped by "))
     return found

@@ -29,12 +29,14 @@ class Order:
     """What to run: steps in their order, over landing intervals in `[start, end)` (UTC).
 
     Without `start`, ingest takes the last complete interval before `end` and catches up what was missed since the last landed
-    one. `end` is never after `now`: an interval lands when it is over.
+    one. `end` is never after `now`: an interval lands when it is over. Unless the caller gave an end (`has_end`), batch draws
+    the line below what has not landed yet.
     """
 
     steps: tuple[Step, ...]
     end: datetime
     start: datetime | None = None
+    has_end: bool = False
 
     @classmethod
     def of(cls, steps: Sequence[Step], now: datetime, start: datetime | None = None, end: datetime | None = None) -> Order:
@@ -43,7 +45,7 @@ class Order:
             raise UsageError(f"--to {end:%Y-%m-%dT%H:%MZ} lies in the future; an interval lands when it is over")
         if start is not None and start >= (end or now):
             raise UsageError(f"--from {start:%Y-%m-%dT%H:%MZ} is not before --to {end or now:%Y-%m-%dT%H:%MZ}")
-        return cls(tuple(steps), end or now, start)
+        return cls(tuple(steps), end or now, start, end is not None)
 
     def until(self, stream: Stream) -> datetime:
         """The end of the last complete interval: where batch draws the line."""
@@ -207,10 +209,15 @@ def _publish(runtime: Runtime, stream: Stream, notice: Callable[[str], None]) ->
 
 def _batch(runtime: Runtime, stream: Stream, order: Order) -> Counts:
     from strandline.stages.bronze import bronze
+    from strandline.stages.generate import landings
     from strandline.stages.gold import gold
     from strandline.stages.silver import silver
 
-    taken: dict[str, Any] = bronze(runtime, stream, order.until(stream))
+    until = order.until(stream)
+    landed = landings(runtime, stream).last_end
+    if not order.has_end and landed is not None:
+        until = min(until, landed)
+    taken: dict[str, Any] = bronze(runtime, stream, until)
     judged = silver(runtime, stream)
     rows: dict[str, int] = gold(runtime, stream)
     return {"intervals": taken["intervals"], **judged, "gold_rows": sum(rows.values()), "watermark": taken["watermark"]}

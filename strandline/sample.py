@@ -58,7 +58,14 @@ def keys_for(stream: Stream) -> tuple[KeyRing, str]:
 
 
 def take_sample(
-    engine: DuckEngine, session: DuckSession, stream: Stream, *, file: str | None, rows: int | None, at: datetime | None, now: datetime
+    engine: DuckEngine,
+    session: DuckSession,
+    stream: Stream,
+    *,
+    file: str | None,
+    rows: int | None,
+    at: datetime | None,
+    now: datetime,
 ) -> Sample:
     """The sample of `file` (`-`: stdin) or else of the stream's own source, which is read but not moved on.
 
@@ -70,7 +77,7 @@ def take_sample(
         return _generated(stream, rows or GENERATED, at or now)
     if file is None and stream.source.type == "http":
         raise UsageError(
-            f"{stream.name} reads an API, which a preview does not call: give lines it has sent with --input FILE (.ndjson, .csv)"
+            f"{stream.name} reads an API, which a preview does not call: give lines it sent with --input FILE (.ndjson, .csv)"
         )
     origin, most = f"files in {stream.source.location}" if isinstance(stream.source, FilesSource) else "", rows or READ
     if file is not None:
@@ -106,7 +113,9 @@ def _generated(stream: Stream, rows: int, at: datetime) -> Sample:
         mean = stream.source.options["rows"]["mean"] * rows / expected
         smaller: Mapping[str, Any] = {**stream.source.options, "rows": {**stream.source.options["rows"], "mean": mean}}
         read_as = replace(stream, source=GeneratorSource(smaller))
-        notes.append(f"an interval has about {expected:,.0f} events; these are of one made smaller (--rows {expected:.0f}: all)")
+        notes.append(
+            f"an interval has about {expected:,.0f} events; these are of one made smaller (--rows {expected:.0f}: all)"
+        )
     reader = GeneratorReader(read_as)
     keys, key = keys_for(stream)
     parts: list[pa.Table] = []

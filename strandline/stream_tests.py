@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,10 +59,18 @@ class CaseResult:
 
 def run_case(engine: DuckEngine, session: DuckSession, stream: Stream, test: StreamTest) -> CaseResult:
     """The case, run in the session. Lines that break a `fail` rule are refused like others; budgets are not judged."""
+    stream = _needed(stream, test)
     landed = land_lines(stream, given_lines(stream, test), KEYS, interval_ending(UNKNOWN, stream.interval))
     interval = _interval(engine, session, stream, test, landed)
     rehearsal = rehearse(engine, session, stream, landed_in(landed, interval))
     return CaseResult(stream, test, interval, rehearsal, tuple(_differences(rehearsal, test)))
+
+
+def _needed(stream: Stream, test: StreamTest) -> Stream:
+    """The stream with no more tables, alerts and panels than the case looks at."""
+    alerts = tuple(alert for alert in stream.alerts if alert.name in test.expect.get("alerts", ()))
+    tables = {*test.expect, *(alert.on for alert in alerts)}
+    return replace(stream, gold=tuple(table for table in stream.gold if table.name in tables), alerts=alerts, dashboard=())
 
 
 def given_lines(stream: Stream, test: StreamTest) -> list[RawLine]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from strandline.cli import audit, query, render, run, status, test, validate
+from strandline.cli import audit, export, new, preview, query, render, run, status, test, validate
 from strandline.cli.failures import CommandGroup
 
 app = typer.Typer(
@@ -17,9 +17,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(new.new)
 app.command()(validate.validate)
+app.command()(preview.preview)
 app.command("test")(test.run_tests)
 app.command()(render.render)
+app.command()(export.export)
 app.add_typer(run.app, name="run")
 app.command()(query.query)
 app.command()(status.status)

@@ -122,7 +122,9 @@ def json_text(value: Any) -> str:
         return f"{value:f}"
     if isinstance(value, Mapping):
         return (
-            "{" + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {json_text(item)}" for key, item in value.items()) + "}"
+            "{"
+            + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {json_text(item)}" for key, item in value.items())
+            + "}"
         )
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(json_text(item) for item in value) + "]"

@@ -9,7 +9,8 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def spark(values: Sequence[float | None], width: int = 60) -> str:
-    """A character a value, of the last `width` values; a blank where there is none. A flat line stands in the middle.
+    """A character a value, of the last `width` values; a blank where there is none. A flat line stands in the middle,
+    at zero on the ground.
 
     The scale begins at 0 where the values come near it, else at the smallest.
     """
@@ -20,7 +21,8 @@ def spark(values: Sequence[float | None], width: int = 60) -> str:
     low = min(0.0, *known) if min(known) < 0.5 * max(known) else min(known)
     span = max(known) - low
     if not span:
-        return "".join(" " if value is None else "▄" for value in shown)
+        flat = "▄" if max(known) else "▁"
+        return "".join(" " if value is None else flat for value in shown)
     return "".join(" " if value is None else _LEVELS[min(7, int((value - low) / span * 8))] for value in shown)
 
 

@@ -220,7 +220,7 @@ def _errors() -> Iterator[None]:
 
 
 def _classified(text: str) -> StrandlineError:
-    if "CRC" in text or "page integrity" in text or "Corrupt" in text:
+    if any(sign in text for sign in ("CRC", "page integrity", "Corrupt", "corrupt", "deserialize thrift", "magic bytes")):
         return StorageError(f"a stored file is damaged: {text}")
     if any(sign in text for sign in ("AWS Error", "curlCode", "Connection", "timed out", "Timeout")):
         return TransientError(f"reading the lake: {text}")

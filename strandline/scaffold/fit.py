@@ -15,6 +15,7 @@ from strandline.scaffold.limits import whole
 _MOST_CHOICES = 12
 _P99 = 2.3263478740408398
 _PREFIX = re.compile(r"(.*?)([0-9]+)")
+_ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 _LOOKED_AT = 1000
 Description = Any
 
@@ -73,8 +74,11 @@ def _text(guess: Guess, *, key: bool) -> Description:
         return pool
     if unique and guess.pattern is None:
         return {"entity": {"prefix": f"{guess.name.replace('_', '-')}-", "count": min(1_000_000, 10 * guess.distinct)}}
-    most = [str(value) for value, _ in guess.counts.most_common(_MOST_CHOICES)]
-    return _choice(guess, [text for text in most if len(text) <= 120] or [text[:60] for text in most[:3]])
+    top = guess.counts.most_common(_MOST_CHOICES)
+    if sum(count for _, count in top) < 0.1 * guess.present:
+        top = top[:4]
+    shown = [str(value) for value, _ in top if guess.choices or (len(str(value)) <= 120 and not _ADDRESS.search(str(value)))]
+    return _choice(guess, shown or [f"some {guess.name.replace('_', ' ')}"])
 
 
 def _pool(guess: Guess, texts: Sequence[str]) -> Description | None:

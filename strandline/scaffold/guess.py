@@ -16,7 +16,7 @@ Value = str | int | float | Decimal | bool | datetime | date
 NUMERIC = ("integer", "number", "decimal")
 
 
-@dataclass
+@dataclass(eq=False)
 class Guess:
     """A field in the making: what its YAML will say, and `values`, one a row: converted, None where there is none or where
     the text is not of the type (`misfits` of them)."""

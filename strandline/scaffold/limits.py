@@ -49,7 +49,8 @@ def guess_limits(guess: Guess, *, key: bool) -> None:
     """Fills in what good values look like; what is protected cannot be judged, so it gets nothing but `required`."""
     rows = len(guess.values)
     allowed = 0.002 * rows if rows >= _PLENTY else 0
-    guess.required = key or (rows >= 20 and guess.nulls <= allowed)
+    unsure = bool(guess.null_values) and not guess.nulls
+    guess.required = key or (rows >= 20 and guess.nulls <= allowed and not unsure)
     if guess.required and guess.nulls and not key:
         guess.why.append(f"missing in only {many(guess.nulls, 'row')}")
     if guess.is_protected:

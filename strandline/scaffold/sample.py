@@ -78,19 +78,19 @@ class Sample:
 
 
 def read_sample(path: Path, most: int = MOST_ROWS) -> Sample:
-    """The first `most` rows of a file; of a folder, of every file of its most frequent format, in equal parts and name order.
+    """The first `most` rows of a file; of a folder, of every file of its most frequent format, in about equal parts and name order.
 
     Bad lines are counted, never an error. Raises UsageError when there is no such file, its name says no format that is read,
     or not one row in it can be understood; SourceError when a compressed file is damaged.
     """
     files = sample_files(path)
     sample = Sample(path, _format_of(files[0]), files=len(files))
-    each = max(1, -(-most // len(files)))
     seen: set[bytes] = set()
-    for file in files:
+    for number, file in enumerate(files):
         if sample.lines >= most:
             sample.cut = True
             break
+        each = -(-(most - sample.lines) // (len(files) - number))
         if sample.format == "parquet":
             _read_parquet(sample, file, each)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ _WRONG = frozenset(
     "error errors err fail failed failure fatal critical denied declined rejected refused fault faulty timeout exception panic severe "
     "aborted crashed broken lost".split()
 )
+_NAMES = frozenset("id device host name user url path message title endpoint sensor metric".split())
+_PARTS = re.compile(r"[^a-z]+")
 _DIMENSIONS = frozenset(
     "endpoint region country city device sensor site store depot category kind type channel service method status state level "
     "host plan currency product department warehouse line model platform browser source queue topic line direction".split()
@@ -87,10 +90,10 @@ def _trouble(fields: Sequence[Guess], taken: set[str]) -> Trouble | None:
         if guess.type == "boolean" and guess.words & _WRONG | guess.words & {"fraud", "anomaly", "alarm"}:
             return Trouble(guess.name, None, [value is True for value in guess.values], "named like something that goes wrong")
     for guess in fields:
-        if guess.type != "string" or guess.distinct > 30:
+        if guess.type != "string" or guess.distinct > 30 or guess.words & _NAMES or guess.present < 4:
             continue
-        bad = [str(value) for value in guess.counts if _WRONG & set(str(value).lower().replace("-", "_").split("_"))]
-        if bad and len(bad) < guess.distinct:
+        bad = [str(value) for value in guess.counts if len(str(value)) <= 24 and _WRONG & set(_PARTS.split(str(value).lower()))]
+        if bad and sum(guess.counts[text] for text in bad) < 0.5 * guess.present:
             texts = ", ".join("'" + text.replace("'", "''") + "'" for text in sorted(bad))
             expression = f"{column(guess.name)} = {texts}" if len(bad) == 1 else f"{column(guess.name)} in ({texts})"
             rows = [value in bad for value in guess.values]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
@@ -18,7 +18,7 @@ from strandline.sources.source import Headers, OpenObjects, Position, RawLine, S
 from strandline.spec.model import FilesSource, Stream
 
 if TYPE_CHECKING:
-    from strandline.lake.objects import ObjectInfo, Objects
+    from strandline.lake.objects import Objects
 
 MARGIN = timedelta(hours=6)
 """How far clocks may differ, and how long an upload may take: S3 dates an object by the start of its upload."""
@@ -60,8 +60,8 @@ class FilesReader:
         if "://" not in objects.url and not Path(objects.url).is_dir():
             raise SourceError(f"stream {self._stream.name}: there is no folder {objects.url}")
         listing = _Listing(position, self._wanted)
-        names = nsmallest(self._source.max_files, listing.new(objects))
-        return SourceBatch(self._lines(objects, names), partial(listing.position, names))
+        taken = nsmallest(self._source.max_files, listing.new(objects))
+        return SourceBatch(self._lines(objects, [name for name, _ in taken]), partial(listing.position, dict(taken)))
 
     def _wanted(self, name: str) -> bool:
         parts = name.split("/")
@@ -102,9 +102,9 @@ class FilesReader:
 class _Listing:
     """Tells new objects from landed ones in one listing, and remembers for the next what came lately.
 
-    The cursor is `{"last": greatest name taken, "listed_at": time of the listing, "recent": names taken that came within
-    MARGIN}`. A name up to `last` whose object is older than the last listing (less the margin) was there then, and so it
-    was taken.
+    The cursor is `{"last": greatest name taken, "listed_at": …, "recent": […]}`: every object up to `last` that came `MARGIN` or
+    more before `listed_at` was taken, and so were those named in `recent`. `listed_at` is the time of the listing, or earlier when
+    an object had to wait (`max_files`).
     """
 
     def __init__(self, position: Position, wanted: Callable[[str], bool]) -> None:
@@ -114,32 +114,29 @@ class _Listing:
         listed_at = position.cursor.get("listed_at")
         self._settled = datetime.fromisoformat(listed_at) - MARGIN if listed_at else datetime.min.replace(tzinfo=UTC)
         self._now = datetime.now(UTC)
-        self._recent: set[str] = set()
-        self._waiting: set[str] = set()
+        self._landed: dict[str, datetime] = {}
+        self._waiting: dict[str, datetime] = {}
 
-    def new(self, objects: Objects) -> Iterator[str]:
-        """The names of the objects that nobody took."""
+    def new(self, objects: Objects) -> Iterator[tuple[str, datetime]]:
+        """The objects that nobody took: name and when it came."""
         for info in objects.list():
             if not self._wanted(info.key):
                 continue
-            lately = info.modified >= self._now - MARGIN
-            if lately:
-                self._recent.add(info.key)
-            if not self._is_landed(info):
-                if lately:
-                    self._waiting.add(info.key)
-                yield info.key
+            if info.key <= self._last and info.modified < self._settled:
+                continue
+            if info.key in self._known or self._before.is_landed(info.key):
+                self._landed[info.key] = info.modified
+                continue
+            if info.key <= self._last:
+                self._waiting[info.key] = info.modified
+            yield info.key, info.modified
 
-    def _is_landed(self, info: ObjectInfo) -> bool:
-        if info.key <= self._last and (info.modified < self._settled or info.key in self._known):
-            return True
-        return self._before.is_landed(info.key)
-
-    def position(self, names: list[str]) -> dict[str, Any]:
-        """The position once `names` are taken."""
-        last = max([*names, self._last])
+    def position(self, taken: Mapping[str, datetime]) -> dict[str, Any]:
+        """The position once the smallest new names, `taken`, are read: what is left beyond them comes after `last`."""
+        last = max([*taken, self._last])
         if not last:
             return {"cursor": {}, "objects": []}
-        recent = self._recent - (self._waiting - set(names))
-        cursor = {"last": last, "listed_at": self._now.isoformat(), "recent": sorted(recent)}
-        return {"cursor": cursor, "objects": names}
+        listed_at = min([self._now, *(modified for name, modified in self._waiting.items() if name not in taken)])
+        landed = {**self._landed, **taken}
+        recent = sorted(name for name, modified in landed.items() if modified >= listed_at - MARGIN)
+        return {"cursor": {"last": last, "listed_at": listed_at.isoformat(), "recent": recent}, "objects": sorted(taken)}

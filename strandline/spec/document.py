@@ -76,10 +76,10 @@ def read_document(path: FilePath) -> Document:
 def parse_document(text: str, path: FilePath) -> Document:
     """The YAML `text`, as `read_document` gives it; `path` is only named in the problems."""
     try:
-        value = plain_value(text)
+        value, places = plain_value(text)
     except OddError:
         return _with_places(text, path)
-    return Document(path, value, Positions.later(lambda: _with_places(text, path).positions), ())
+    return Document(path, value, Positions.later(places, lambda: _with_places(text, path).positions), ())
 
 
 def _with_places(text: str, path: FilePath) -> Document:

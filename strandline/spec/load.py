@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from strandline.errors import ConfigError, Problem
@@ -44,6 +47,23 @@ def check_streams(config: Path) -> tuple[dict[str, Stream], tuple[Problem, ...]]
             folder, 1, 1, "SL100", "", "there is no such folder", "streams are declared in <config>/streams/<name>.yaml"
         )
         return {}, (problem,)
+    with _uncollected():
+        return _check_folder(folder)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for cycles: the values that are made have none, and looking takes a seventh of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _check_folder(folder: Path) -> tuple[dict[str, Stream], tuple[Problem, ...]]:
     streams: dict[str, Stream] = {}
     problems: list[Problem] = []
     declared: dict[str, Path] = {}

@@ -79,9 +79,9 @@ class Positions:
         self._find: Callable[[], Positions] | None = None
 
     @classmethod
-    def later(cls, find: Callable[[], Positions]) -> Positions:
-        """Positions that are found when one is asked for."""
-        positions = cls()
+    def later(cls, values: Mapping[Path, Place], find: Callable[[], Positions]) -> Positions:
+        """Positions of which some values' are known, and all others are found when one is asked for."""
+        positions = cls(values=values)
         positions._find = find
         return positions
 
@@ -118,6 +118,8 @@ class Positions:
 
     def value(self, path: Path, offset: int | None = None) -> Place:
         """The place of the value at `path`, or of the character `offset` (0-based) inside its text."""
+        if offset is None and path in self._values:
+            return self._values[path]
         if path not in self.values:
             return self.key(path)
         if offset is not None and path in self.texts:

@@ -16,6 +16,8 @@ _OCTAL_OR_HEX = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 _MOST_DIGITS = 40
+_FIRST = frozenset("0123456789+-.~nNtTfF")
+"""What everything but a text begins with."""
 
 
 class NumberRefusedError(ValueError):
@@ -24,6 +26,8 @@ class NumberRefusedError(ValueError):
 
 def resolve(text: str) -> Scalar:
     """The value of a plain scalar; raises NumberRefusedError for infinities, NaN and numbers of more than 40 characters."""
+    if text and text[0] not in _FIRST:
+        return text
     if text in _NULL:
         return None
     if text in _BOOL:

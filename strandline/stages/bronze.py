@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from strandline.errors import DataError
+from strandline.errors import DataError, TransientError
 from strandline.intervals import floor, intervals_between
 from strandline.lake.landings import STATISTICS, Landings, micro_batches
+from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.paths import bronze as bronze_path
 from strandline.lake.paths import realtime as realtime_path
 from strandline.lake.tables import Commit, DataFile, Snapshot
@@ -22,6 +23,10 @@ from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 
 _SHOWN = 5
+
+
+class NotLandedYetError(TransientError):
+    """The intervals just below the line have not landed yet: ingest and batch start together where their schedules meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +54,23 @@ def bronze(runtime: Runtime, stream: Stream, until: datetime) -> dict[str, int |
     """Counts of this batch: `intervals`, `lines`, and the `watermark`; a second call with the same `until` changes nothing.
 
     Takes every landed interval that starts before `until` (UTC, rounded down to the schedule) and is not in bronze yet;
-    nothing, when none ever landed. Raises `DataError` when an interval between the first landed one and `until` never
+    nothing, when none ever landed. Raises `NotLandedYetError` (worth a retry) while the last intervals are still on their way, `DataError` when an earlier one never
     landed.
     """
     lake = runtime.lake
     source = lake.table(realtime_path(stream.name)).snapshot()
     if source is None:
         return {"intervals": 0, "lines": 0, "watermark": ""}
+    last, wanted = Landings(source).last_end, floor(until, stream.interval)
+    if last is not None and last < wanted:
+        raise NotLandedYetError(f"{stream.name} has landed up to {last:%Y-%m-%dT%H:%MZ}, not yet up to {wanted:%Y-%m-%dT%H:%MZ}")
     table = lake.table(bronze_path(stream.name))
     schema = schemas.realtime(stream)
     counts: dict[str, int | str] = {"intervals": 0, "lines": 0}
 
     def decide(snapshot: Snapshot) -> Commit | None:
         line = Line.of(snapshot)
-        drawn = max(floor(until, stream.interval), line.watermark or datetime.min.replace(tzinfo=UTC))
+        drawn = max(wanted, line.watermark or datetime.min.replace(tzinfo=UTC))
         taken = [f for f in source.files if line.is_above(f) and f.minimum["_landing_start"] < drawn]
         if not taken and line.watermark == drawn:
             return None
@@ -82,11 +90,8 @@ def bronze(runtime: Runtime, stream: Stream, until: datetime) -> dict[str, int |
     return {**counts, "watermark": line.watermark.isoformat() if line.watermark else ""}
 
 
-def _copy(runtime: Runtime, stream: Stream, source: Snapshot, files: Sequence[DataFile], writer: object) -> None:
+def _copy(runtime: Runtime, stream: Stream, source: Snapshot, files: Sequence[DataFile], writer: PartitionedWriter) -> None:
     """The rows of the files, a day at a time, clustered by partition."""
-    from strandline.lake.parquet import PartitionedWriter
-
-    assert isinstance(writer, PartitionedWriter)
     ordered = sorted(files, key=lambda f: (f.partition, f.minimum["_landing_start"]))
     for done in range(0, len(ordered), 64):
         runtime.progress(f"bronze {stream.name}", done, len(ordered))

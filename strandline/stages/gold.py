@@ -48,10 +48,10 @@ def refresh(
         nonlocal written
         written = 0
         anew = snapshot.position(DEFINITION) != definition
-        if snapshot.position(application) >= source.ordinal and not anew:
+        reached = snapshot.position(application)
+        if reached > source.ordinal or (reached == source.ordinal and not anew):
             return None
-        since = 0 if anew else snapshot.position(application)
-        changed = {f.partition for f in source.files if f.partition and (anew or f.ordinal > since)}
+        changed = {f.partition for f in source.files if f.partition and (anew or f.ordinal > reached)}
         starts = window_dates(changed, declared.grain)
         needed = source_dates(starts, declared.grain)
         writer = table.writer(snapshot, schema, ("window_start", "_as_of"))
@@ -67,7 +67,7 @@ def refresh(
             writer.touch(day)  # who follows the table hears of windows that are gone
         added = writer.close()
         written = sum(w.rows for w in added)
-        positions = {application: max(source.ordinal, snapshot.position(application)), DEFINITION: definition}
+        positions = {application: source.ordinal, DEFINITION: definition}
         return Commit(added, removed, positions, schema=schema if snapshot.retyped(schema) else None)
 
     table.commit(schema, decide, schemas.EVENT_DATE, may_retype=True)

@@ -66,12 +66,13 @@ def judge_lines(engine: DuckEngine, session: DuckSession, stream: Stream, lines:
     session.register("lines", lines)
     judgement = judge(stream, engine.dialect)
     session.materialise(JUDGED, judgement.sql)
-    counts = _counts(session, judgement)
+    counts = counts_of(session, judgement)
     dates = session.rows(f"SELECT DISTINCT event_date FROM {JUDGED} WHERE _verdict IS NULL ORDER BY 1")
     return Judged(judgement, counts, tuple(row["event_date"] for row in dates))
 
 
-def _counts(session: DuckSession, judgement: Judgement) -> Counts:
+def counts_of(session: DuckSession, judgement: Judgement) -> Counts:
+    """What became of the lines of `judged`."""
     reasons: dict[str, int] = {}
     lines = refused = unknown = 0
     grouped = session.rows(

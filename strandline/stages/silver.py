@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from strandline.contracts import Deployed, deploy
+from strandline.lake.landings import micro_batches
 from strandline.lake.paths import LEDGER
 from strandline.lake.paths import bronze as bronze_path
 from strandline.lake.paths import quarantine as quarantine_path
@@ -107,7 +108,7 @@ def _take(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int]:
         after = table.snapshot()
     assert after is not None
     seconds = {"judge": round(judged_at - started, 3), "write": round(time.monotonic() - judged_at, 3)}
-    intervals = len({f.minimum["_landing_start"] for f in files})
+    intervals = len(micro_batches(step.bronze, files))
     counts = _commit_ledger(lake.table(LEDGER), stream, judged, after, step, seconds, intervals, contract)
     return {**counts, "version_reused": 1} if counts and contract.reused else counts
 

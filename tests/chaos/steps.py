@@ -35,7 +35,7 @@ DAY = timedelta(days=1)
 DAYS = 2
 ROUND = ("generate", "land", "merge", "bronze", "silver", "gold", "reconcile", "publish", "maintain", "audit")
 _VOLATILE = {"recorded_at", "seconds", "audited_at", "versions", "notified_opened_at", "notified_resolved_at"}
-_POSITIONS = ("ordinal", "bronze", "realtime", "silver", "unified", "watermark", "bronze/orders")
+_POSITIONS = ("ordinal", "bronze", "realtime", "silver", "watermark")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ import pytest
 from rich.console import Console
 
 from strandline.errors import UsageError
-from strandline.local import prerequisites, processes
+from strandline.local import ports, prerequisites, processes
 from strandline.local.narration import Narrator
+from strandline.local.seaweed import PORT_OFFSETS
 from strandline.local.tour import Settings, task_counts
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -47,15 +48,9 @@ def _demo(workplace: Path, *arguments: str, **environment: str) -> Iterator[subp
         yield demo
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return 20_000 + int(probe.getsockname()[1]) % 10_000 // 10 * 10
-
-
 @pytest.mark.slow
 def test_a_stopped_demo_leaves_no_process(workplace: Path) -> None:
-    with _demo(workplace, S3_PORT=str(_free_port()), HOME=str(workplace / "empty")) as demo:
+    with _demo(workplace, S3_PORT=str(ports.scattered(offsets=PORT_OFFSETS)), HOME=str(workplace / "empty")) as demo:
         deadline = time.monotonic() + 60
         pid_file = workplace / ".airflow" / "standalone.pid"
         while not pid_file.exists() and demo.poll() is None and time.monotonic() < deadline:
@@ -73,12 +68,11 @@ def test_a_stopped_demo_leaves_no_process(workplace: Path) -> None:
 
 
 def test_a_port_in_use_ends_it_with_one_paragraph_and_exit_code_2(workplace: Path) -> None:
+    port = ports.scattered(offsets=PORT_OFFSETS)
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind(("127.0.0.1", port))
         taken.listen()
-        port = taken.getsockname()[1]
-        wanted = port if port < 55_000 else port - 10_000
-        with _demo(workplace, S3_PORT=str(wanted)) as demo:
+        with _demo(workplace, S3_PORT=str(port)) as demo:
             told = demo.communicate(timeout=60)[0]
     assert demo.returncode == 2, told
     assert f"port {port} is in use by" in told

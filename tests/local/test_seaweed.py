@@ -14,8 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from strandline.errors import UsageError
-from strandline.local import credentials, processes
-from strandline.local.seaweed import REGION, Seaweed
+from strandline.local import credentials, ports, processes
+from strandline.local.seaweed import PORT_OFFSETS, REGION, Seaweed
 
 
 def test_an_object_written_reads_back(seaweed: Seaweed) -> None:
@@ -107,13 +107,12 @@ def test_a_second_start_finds_the_running_server(tmp_path: Path) -> None:
 
 
 def test_a_wanted_port_in_use_is_named_with_its_owner(tmp_path: Path) -> None:
+    port = ports.scattered(offsets=PORT_OFFSETS)
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind(("127.0.0.1", port))
         taken.listen()
-        port = taken.getsockname()[1]
-        wanted = port if port < 55_000 else port - 10_000
         with pytest.raises(UsageError, match=rf"port {port} is in use by .*pid {os.getpid()}.*S3_PORT"):
-            Seaweed(tmp_path, port=wanted).start()
+            Seaweed(tmp_path, port=port).start()
 
 
 def _get(port: int, path: str) -> bytes:

@@ -222,6 +222,34 @@ def test_no_new_object_keeps_the_cursor(tmp_path: Path) -> None:
     assert batch.position()["cursor"]["last"] == "z"
 
 
+def test_objects_that_wait_behind_max_files_for_days_are_taken_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+
+    class Later(datetime):
+        days = 0
+
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return now + timedelta(days=cls.days)
+
+    (tmp_path / "z").write_bytes(b"z")
+    first = batch_of(tmp_path)
+    assert raws(list(first.lines)) == [b"z"]
+    landed = Landed().after(first)
+    for name in "abcdefgh":
+        (tmp_path / name).write_bytes(name.encode())
+    monkeypatch.setattr("strandline.sources.files.datetime", Later)
+    seen: list[str] = []
+    for day in range(1, 7):
+        Later.days = day
+        batch = batch_of(tmp_path, landed, max_files=2)
+        seen += [line.source for line in batch.lines]
+        landed = landed.after(batch)
+    assert seen == list("abcdefgh")
+
+
 def test_objects_from_before_the_last_listing_are_not_looked_up_again(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).write_bytes(b"x")

@@ -19,7 +19,7 @@ from strandline.spec.model import Retention, Stream
 from strandline.stages.bronze import bronze
 from strandline.stages.generate import generate
 from strandline.stages.gold import gold
-from strandline.stages.land import ingest, land
+from strandline.stages.land import ingest, ingest_intervals, land
 from strandline.stages.maintain import maintain
 from strandline.stages.merge import merge, read_pointer
 from strandline.stages.silver import silver
@@ -123,7 +123,9 @@ def test_missed_intervals_are_landed_in_order_by_the_next_run(tmp_path: Path, ru
 
 def test_a_batch_over_a_hole_fails_loudly_and_says_how_to_fill_it(tmp_path: Path, runtime: Runtime, stream: Stream) -> None:
     ingest(runtime, stream, interval(0))
-    with pytest.raises(DataError, match=r"2 landing interval\(s\).*strandline run ingest --stream readings"):
+    bronze(runtime, stream, interval(0).end)
+    ingest_intervals(runtime, stream, [interval(2)])
+    with pytest.raises(DataError, match=r"1 landing interval\(s\).*strandline run ingest --stream readings"):
         bronze(runtime, stream, interval(2).end)
     assert runtime.lake.table(paths.silver("readings")).snapshot() is None
 

@@ -7,6 +7,7 @@ DuckDB follows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from strandline.spec.expressions.cursor import MAX_DEPTH, Cursor, too_deep
@@ -29,11 +30,15 @@ KEYWORDS = frozenset(
     ("and", "or", "not", "in", "is", "null", "like", "between", "case", "when", "then", "else", "end", "true", "false", "as")
 )
 
+_is_name = re.compile(r"[a-z][a-z0-9_]*\Z").match
+
 
 def parse(text: str) -> Node:
     """The tree of `text`; raises ExpressionError when it is not exactly one expression of this language."""
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"is too long (saw {len(text):,} characters, allowed {MAX_LENGTH:,})", 0, code="SL405")
+    if _is_name(text) and text not in KEYWORDS:
+        return ColumnName(start=0, end=len(text), name=text)
     tokens = tokens_of(text)
     if len(tokens) == 1:
         raise ExpressionError("the expression is empty", 0)

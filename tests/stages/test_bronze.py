@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from operators.bronze import wait_for_landing
-from strandline.errors import TransientError
 from strandline.intervals import Interval
 from strandline.lake.lake import Lake
 from strandline.lines.keys import KeyRing
 from strandline.runtime import Runtime
 from strandline.spec.load import load_streams
+from strandline.stages.bronze import NotLandedYetError, bronze
 from strandline.stages.land import ingest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,9 +26,9 @@ def runtime(tmp_path: Path) -> Runtime:
 
 
 def test_the_line_is_waited_for_until_the_interval_before_it_has_landed(runtime: Runtime) -> None:
-    wait_for_landing(runtime, STREAM, TWO)  # nothing has landed at all: the step itself says so
+    assert bronze(runtime, STREAM, TWO) == {"intervals": 0, "lines": 0, "watermark": ""}
     ingest(runtime, STREAM, Interval(TWO - timedelta(minutes=10), TWO - timedelta(minutes=5)))
-    with pytest.raises(TransientError, match="api_logs has landed up to 2026-11-25T01:55Z, not yet up to 2026-11-25T02:00Z"):
-        wait_for_landing(runtime, STREAM, TWO)
+    with pytest.raises(NotLandedYetError, match="api_logs has landed up to 2026-11-25T01:55Z, not yet up to 2026-11-25T02:00Z"):
+        bronze(runtime, STREAM, TWO)
     ingest(runtime, STREAM, Interval(TWO - timedelta(minutes=5), TWO))
-    wait_for_landing(runtime, STREAM, TWO)
+    assert bronze(runtime, STREAM, TWO)["watermark"] == TWO.isoformat()
