@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from strandline.cli import audit, export, new, preview, query, render, run, status, test, validate
+from strandline.cli import audit, export, new, preview, query, render, replay, run, status, test, validate
 from strandline.cli.failures import CommandGroup
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.add_typer(run.app, name="run")
 app.command()(query.query)
 app.command()(status.status)
 app.command()(audit.audit)
+app.command()(replay.replay)
 
 
 def _version(asked: bool) -> None:

@@ -91,7 +91,7 @@ class S3Objects:
                         Bucket=self.bucket, Key=self.prefix + key, Body=data, ContentType=content_type, **condition
                     )
                 except ClientError as error:
-                    if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 412:
+                    if if_absent and error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 412:
                         return False
                     raise classified(error, f"put {self.url}/{key}") from error
                 except (BotoCoreError, HTTPError) as error:

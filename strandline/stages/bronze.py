@@ -54,8 +54,8 @@ def bronze(runtime: Runtime, stream: Stream, until: datetime) -> dict[str, int |
     """Counts of this batch: `intervals`, `lines`, and the `watermark`; a second call with the same `until` changes nothing.
 
     Takes every landed interval that starts before `until` (UTC, rounded down to the schedule) and is not in bronze yet;
-    nothing, when none ever landed. Raises `NotLandedYetError` (worth a retry) while the last intervals are still on their way, `DataError` when an earlier one never
-    landed.
+    nothing, when none ever landed. Raises `NotLandedYetError` (worth a retry) while the last intervals are still on their
+    way, `DataError` when an earlier one never landed.
     """
     lake = runtime.lake
     source = lake.table(realtime_path(stream.name)).snapshot()
@@ -63,7 +63,8 @@ def bronze(runtime: Runtime, stream: Stream, until: datetime) -> dict[str, int |
         return {"intervals": 0, "lines": 0, "watermark": ""}
     last, wanted = Landings(source).last_end, floor(until, stream.interval)
     if last is not None and last < wanted:
-        raise NotLandedYetError(f"{stream.name} has landed up to {last:%Y-%m-%dT%H:%MZ}, not yet up to {wanted:%Y-%m-%dT%H:%MZ}")
+        seen, due = f"{last:%Y-%m-%dT%H:%MZ}", f"{wanted:%Y-%m-%dT%H:%MZ}"
+        raise NotLandedYetError(f"{stream.name} has landed up to {seen}, not yet up to {due}")
     table = lake.table(bronze_path(stream.name))
     schema = schemas.realtime(stream)
     counts: dict[str, int | str] = {"intervals": 0, "lines": 0}

@@ -121,8 +121,7 @@ def _restate(work: _Work) -> dict[str, int]:
                 raise SupersededError(f"a batch of {stream.name} is at work")
             _commit_quarantine(work, session, tables, found)
     if retyped:  # only now can a batch that was stopped half-way end its step, and the rest be compared
-        again = _restate(work)
-        return {**again, "good": again["good"] + found.good, "days": len(found.days)}
+        return {**_restate(work), "days": len(found.days)}
     booked = _commit_ledger(work, found)
     return {"judged": found.judged.counts.lines, **booked, "days": len(found.days)}
 

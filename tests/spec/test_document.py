@@ -251,7 +251,8 @@ def test_a_character_inside_a_quoted_text_is_found_again(before: str, style: str
         if style == "single"
         else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     )
-    found = read(f"key: {quoted}\n")
+    text = f"key: {quoted}\n"
+    found = read(text)
     assert found.value == {"key": value}
     place = found.positions.value(("key",), len(before))
     assert text.splitlines()[place.line - 1][place.column - 1 :].startswith("HERE")
