@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 
 from strandline.lake import paths
-from strandline.lake.tables import Commit, DataFile, Snapshot
+from strandline.lake.tables import Commit, DataFile, Snapshot, reading
 from strandline.lines.parse import parser_of
 from strandline.lines.strict import Refusal
 from strandline.plan import schemas
@@ -185,11 +185,12 @@ def _batches(
     if not files:
         return
     own = [name for name in schema.names if name.startswith("_") or name == schemas.LANDING_DATE]
-    for batch in snapshot.dataset(files=files).to_batches(columns=own, filter=where, batch_size=_ROWS):
-        if batch.num_rows:
-            findings.lines += batch.num_rows
-            runtime.progress(f"audit {stream.name}", findings.lines, None)
-            yield _strict(stream, batch, schema)
+    with reading(snapshot.path):
+        for batch in snapshot.dataset(files=files).to_batches(columns=own, filter=where, batch_size=_ROWS):
+            if batch.num_rows:
+                findings.lines += batch.num_rows
+                runtime.progress(f"audit {stream.name}", findings.lines, None)
+                yield _strict(stream, batch, schema)
 
 
 def _strict(stream: Stream, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -30,13 +30,16 @@ class Order:
 
     Without `start`, ingest takes the last complete interval before `end` and catches up what was missed since the last landed
     one. `end` is never after `now`: an interval lands when it is over. Unless the caller gave an end (`has_end`), batch draws
-    the line below what has not landed yet.
+    the line below what has not landed yet. With `rebuild`, batch takes nothing new but judges the
+    events of the days `dates` (event dates, half-open, None: open) again.
     """
 
     steps: tuple[Step, ...]
     end: datetime
     start: datetime | None = None
     has_end: bool = False
+    rebuild: bool = False
+    dates: tuple[date | None, date | None] = (None, None)
 
     @classmethod
     def of(cls, steps: Sequence[Step], now: datetime, start: datetime | None = None, end: datetime | None = None) -> Order:
@@ -47,6 +50,11 @@ class Order:
             raise UsageError(f"--from {start:%Y-%m-%dT%H:%MZ} is not before --to {end or now:%Y-%m-%dT%H:%MZ}")
         return cls(tuple(steps), end or now, start, end is not None)
 
+    @classmethod
+    def to_rebuild(cls, now: datetime, start: datetime | None = None, end: datetime | None = None) -> Order:
+        """The order to rebuild everything, or the event dates that `[start, end)` touches; `UsageError` when there are none."""
+        return cls(("batch", "merge"), now, rebuild=True, dates=whole_days(start, end))
+
     def until(self, stream: Stream) -> datetime:
         """The end of the last complete interval: where batch draws the line."""
         return floor(self.end, stream.interval)
@@ -55,6 +63,15 @@ class Order:
         """Every interval that lies wholly in the range; without `start`, the last complete one."""
         end = self.until(stream)
         return list(intervals_between(self.start or end - stream.interval, end, stream.interval))
+
+
+def whole_days(start: datetime | None, end: datetime | None) -> tuple[date | None, date | None]:
+    """The days (UTC) that `[start, end)` touches, half-open; raises `UsageError` for a range that is empty."""
+    if start is not None and end is not None and start >= end:
+        raise UsageError(f"--from {start:%Y-%m-%dT%H:%MZ} is not before --to {end:%Y-%m-%dT%H:%MZ}")
+    midnight = end is not None and end == end.replace(hour=0, minute=0, second=0, microsecond=0)
+    last = end if end is None or midnight else end + timedelta(days=1)
+    return start.date() if start else None, last.date() if last else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +225,10 @@ def _publish(runtime: Runtime, stream: Stream, notice: Callable[[str], None]) ->
 
 
 def _batch(runtime: Runtime, stream: Stream, order: Order) -> Counts:
+    if order.rebuild:
+        from strandline.stages.rebuild import rebuild
+
+        return rebuild(runtime, stream, *order.dates)
     from strandline.stages.bronze import bronze
     from strandline.stages.generate import landings
     from strandline.stages.gold import gold

@@ -21,6 +21,7 @@ from strandline.lake.tables import DataFile, Snapshot
 from strandline.plan.schemas import FINAL
 from strandline.stages.bronze import Line
 from strandline.stages.merge import read_pointer
+from strandline.stages.restate import is_unfinished
 from strandline.stages.rows import JUDGED, judge_files
 from strandline.stages.silver import ledger_position
 
@@ -56,7 +57,8 @@ class Account:
 
     def __add__(self, other: Account) -> Account:
         named = {**self.reasons, **other.reasons}
-        reasons = {reason: self.reasons.get(reason, 0) + other.reasons.get(reason, 0) for reason in named}
+        summed = {reason: self.reasons.get(reason, 0) + other.reasons.get(reason, 0) for reason in named}
+        reasons = {reason: n for reason, n in summed.items() if n}
         return Account(
             self.lines + other.lines,
             self.good + other.good,
@@ -199,6 +201,9 @@ def balance(runtime: Runtime, stream: Stream) -> Balance:
         return Balance(
             batch=batch, notes=("a batch is at work or was stopped half-way: run `strandline run batch` and look again",)
         )
+    if is_unfinished(tables.silver, tables.ledger, stream):
+        note = "a rebuild or replay is at work or was stopped half-way: run it again (`strandline run batch --rebuild`)"
+        return Balance(batch=batch, notes=(note,))
     line = Line.of(tables.silver)
     above = [file for file in tables.realtime.files if line.is_above(file)]
     settled = [file for file in tables.bronze.files if file.ordinal <= taken] if tables.bronze else []

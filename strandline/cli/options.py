@@ -64,8 +64,10 @@ def place(config: Path, lake: str | None, memory: str = "1GB", threads: int = 2,
     return Place(config, lake, memory, threads)
 
 
-def chosen_streams(config: Path, names: Sequence[str]) -> dict[str, Stream]:
+def chosen_streams(config: Path, names: Sequence[str], *, named_by: str = "--stream") -> dict[str, Stream]:
     """The streams of these names, or all. Only what is asked for must be valid; the others' problems are a warning.
+
+    `named_by` is how the command takes names, for the advice to leave out a broken stream.
 
     Raises `ConfigError` with the problems of what was asked for, `UsageError` for a name that no file declares.
     """
@@ -74,7 +76,7 @@ def chosen_streams(config: Path, names: Sequence[str]) -> dict[str, Stream]:
         broken = [problem for problem in problems if problem.level == "error"]
         if broken:
             if good:
-                warn(f"nothing is run, because not every stream is valid; --stream runs one that is ({', '.join(good)})")
+                warn(f"nothing is run, because not every stream is valid; {named_by} runs one that is ({', '.join(good)})")
             raise ConfigError(broken)
         return good
     wanted = {}

@@ -49,10 +49,9 @@ def preview(
 
     found = made(DuckEngine("512MB", 2), declared, file=file, rows=rows, at=landed_at, now=now)
     if as_json:
-        from strandline.cli.preview_document import document
-        from strandline.cli.rows import json_text
+        from strandline.cli.preview_document import as_json_text, document
 
-        typer.echo(json_text(document(found)))
+        typer.echo(as_json_text(document(found)))
         return
     from strandline.cli.preview_text import print_preview
 

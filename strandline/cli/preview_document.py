@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
+from strandline.cli.rows import text as cell_text
 from strandline.publish.conditions import plain
 from strandline.publish.exports import panel_json
 from strandline.publish.panels import unit_of
@@ -54,6 +58,17 @@ def document(preview: Preview) -> dict[str, Any]:
         "alerts": [_alert(outcome) for outcome in found.alerts],
         "panels": [json.loads(panel_json(panel, found.as_of)) for panel in found.panels],
     }
+
+
+def as_json_text(value: Mapping[str, Any]) -> str:
+    """The document as JSON; decimals are numbers with all their digits, bytes the text they most likely are."""
+
+    def default(other: Any) -> Any:
+        if isinstance(other, Decimal):
+            return orjson.Fragment(f"{other:f}")
+        return cell_text(other)
+
+    return orjson.dumps(value, default=default, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:

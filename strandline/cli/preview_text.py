@@ -88,7 +88,7 @@ def _print_head(console: Console, preview: Preview) -> None:
         )
     lines, good, refused = found.counts.lines, found.good.num_rows, found.counts.quarantined
     console.print(
-        f"\n[bold]{lines:,}[/bold] lines = [green]{good:,} good[/green] + {found.duplicates:,} duplicates + "
+        f"\n[bold]{lines:,}[/bold] lines = [green]{good:,} good[/green] + {_many(found.duplicates, 'duplicate')} + "
         f"[red]{refused:,} refused[/red]"
     )
     for budget in found.budgets:

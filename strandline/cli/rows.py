@@ -71,7 +71,7 @@ def json_lines(rows: pa.Table) -> Iterator[str]:
     for values in _values(rows):
         if before:
             yield f"{before},"
-        before = "{" + ", ".join(f"{name}: {json_text(value)}" for name, value in zip(names, values, strict=True)) + "}"
+        before = "{" + ", ".join(f"{name}: {_json(value)}" for name, value in zip(names, values, strict=True)) + "}"
     if before:
         yield before
     yield "]"
@@ -95,7 +95,7 @@ def text(value: Any) -> str:
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, (list, tuple, dict)):
-        return json_text(value)
+        return _json(value)
     return value if isinstance(value, str) else value.isoformat() if isinstance(value, date) else str(value)
 
 
@@ -112,8 +112,7 @@ def _values(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def json_text(value: Any) -> str:
-    """The value as JSON on one line; decimals with all their digits, what JSON has no number for as null."""
+def _json(value: Any) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "null"
     if isinstance(value, (bool, int, float, str)):
@@ -122,12 +121,10 @@ def json_text(value: Any) -> str:
         return f"{value:f}"
     if isinstance(value, Mapping):
         return (
-            "{"
-            + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {json_text(item)}" for key, item in value.items())
-            + "}"
+            "{" + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {_json(item)}" for key, item in value.items()) + "}"
         )
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(json_text(item) for item in value) + "]"
+        return "[" + ", ".join(_json(item) for item in value) + "]"
     return json.dumps(text(value), ensure_ascii=False)
 
 

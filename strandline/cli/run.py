@@ -12,6 +12,7 @@ import typer
 from strandline.cli.console import count, errors, grid, output
 from strandline.cli.moments import moment
 from strandline.cli.options import DEFAULT_CONFIG, Config, Json, Lake, Memory, Threads, chosen_streams, place
+from strandline.errors import UsageError
 
 if TYPE_CHECKING:
     from strandline.run import Done, Order, Outcome, Place, Step
@@ -30,6 +31,10 @@ From = Annotated[
 ]
 To = Annotated[str | None, typer.Option("--to", metavar="WHEN", help="End (not in it), UTC; default: now.")]
 Until = Annotated[str | None, typer.Option("--to", metavar="WHEN", help="Where to draw the line, UTC; default: now.")]
+Rebuild = Annotated[bool, typer.Option("--rebuild", help="Judge what batch has again, from the raw bytes.")]
+RebuildFrom = Annotated[
+    str | None, typer.Option("--from", metavar="WHEN", help="With --rebuild: the first day of the events, UTC; default: all.")
+]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Streams side by side, a process each.")]
 
 
@@ -59,6 +64,8 @@ def ingest(
 @app.command()
 def batch(
     streams: Streams = None,
+    rebuild: Rebuild = False,
+    start: RebuildFrom = None,
     end: Until = None,
     lake: Lake = None,
     config: Config = DEFAULT_CONFIG,
@@ -69,13 +76,27 @@ def batch(
 ) -> None:
     """Bronze, silver, gold: batch takes over every landed interval before --to and judges it.
 
+    With --rebuild it takes nothing new: what it has is judged again from the raw bytes, under the contract of today, and
+    what is served follows. --from and --to are days of the events then; without them everything is rebuilt.
+
     [bold]Examples[/bold]
 
       strandline run batch
       strandline run batch --to today
       strandline run batch -s api_logs --to 2026-11-26T02:00
+      strandline run batch -s api_logs --rebuild --from 2026-11-01
     """
-    _run(["batch"], streams, None, end, place(config, lake, memory, threads), jobs, as_json)
+    where = place(config, lake, memory, threads)
+    if start and not rebuild:
+        raise UsageError("--from goes with --rebuild; batch takes every landed interval before --to")
+    if not rebuild:
+        _run(["batch"], streams, None, end, where, jobs, as_json)
+        return
+    from strandline.run import Order
+
+    now = datetime.now(UTC)
+    order = Order.to_rebuild(now, moment(start, now) if start else None, moment(end, now) if end else None)
+    _run_order(order, streams, where, jobs, as_json)
 
 
 @app.command()
@@ -174,6 +195,10 @@ def _run(
 
     now = datetime.now(UTC)
     order = Order.of(steps, now, moment(start, now) if start else None, moment(end, now) if end else None)
+    _run_order(order, names, where, jobs, as_json)
+
+
+def _run_order(order: Order, names: list[str] | None, where: Place, jobs: int, as_json: bool) -> None:
     streams = chosen_streams(where.config, names or [])
     try:
         outcomes = _outcomes(where, streams, order, jobs)

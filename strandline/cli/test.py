@@ -32,7 +32,7 @@ def run_tests(
       strandline test api_logs iot_sensors
       strandline test --json                 in CI, for machines
     """
-    chosen = chosen_streams(config, streams or [])
+    chosen = chosen_streams(config, streams or [], named_by="its name")
     started = time.monotonic()
     results: list[tuple[CaseResult, float]] = []
     for result, seconds in _run(list(chosen.values())):

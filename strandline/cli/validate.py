@@ -28,6 +28,7 @@ class Format(StrEnum):
     text = "text"
     github = "github"
     json = "json"
+    sarif = "sarif"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,29 @@ class File:
         return all(problem.level != "error" for problem in self.problems)
 
 
+def _explain(code: str | None) -> None:
+    if code is None:
+        return
+    from strandline.spec.codes import CODES
+    from strandline.spec.codes.page import explanation
+
+    known = CODES.get(code.upper())
+    if known is None:
+        raise typer.BadParameter(f"there is no code {code}; they are {', '.join(CODES)}")
+    typer.echo(explanation(known))
+    raise typer.Exit
+
+
 def validate(
     streams: Annotated[list[str] | None, typer.Argument(metavar="STREAM", help="Only these streams.")] = None,
     config: Config = DEFAULT_CONFIG,
-    format: Annotated[Format, typer.Option("--format", help="github: annotations in a pull request.")] = Format.text,  # noqa: A002
+    format: Annotated[Format, typer.Option("--format", help="github: annotations; sarif: code scanning.")] = Format.text,  # noqa: A002
     bind: Annotated[bool, typer.Option("--bind", help="Also bind the compiled plan in the engine, on empty tables.")] = False,
+    unread: Annotated[bool, typer.Option("--unread", help="Also note the fields that nothing reads.")] = False,
+    explain: Annotated[
+        str | None,
+        typer.Option("--explain", metavar="CODE", callback=_explain, is_eager=True, help="Print what a code means, and exit."),
+    ] = None,
 ) -> None:
     """Check every stream and DAG file: one line a file, every problem with its place, source line and a hint.
 
@@ -57,12 +76,18 @@ def validate(
       strandline validate
       strandline validate api_logs social_media
       strandline validate --bind --format github      in CI
+      strandline validate --format sarif > found.sarif
+      strandline validate --explain SL304             what a code means, with an example
       strandline validate --config ../other/config
     """
-    good, files = _files(config, streams or [])
+    good, files = _files(config, streams or [], unread=unread)
     problems = tuple(problem for file in files for problem in file.problems)
     if format is Format.json:
         _print_json(files, problems)
+    elif format is Format.sarif:
+        from strandline.spec.report import format_problems
+
+        typer.echo(format_problems(problems, format="sarif"))
     else:
         _print(files, problems, format)
     unbound = _bind(good.values()) if bind else 0
@@ -70,7 +95,7 @@ def validate(
         raise typer.Exit(2)
 
 
-def _files(config: Path, names: Sequence[str]) -> tuple[dict[str, Stream], list[File]]:
+def _files(config: Path, names: Sequence[str], *, unread: bool) -> tuple[dict[str, Stream], list[File]]:
     """The good streams, and every file looked at in name order, streams first."""
     from strandline.layers import check_layers
     from strandline.spec.load import check_streams
@@ -84,12 +109,18 @@ def _files(config: Path, names: Sequence[str]) -> tuple[dict[str, Stream], list[
                 raise unknown_stream(config, name, [path.stem for path in found])
         found = {path: None for path in found if path.stem in names}
         good = {name: stream for name, stream in good.items() if name in names}
-    files = [_file(path, problems, _stream_says(paths[path]) if path in paths else "") for path in found]
+    if unread:
+        from strandline.spec.unread import unread_fields
+
+        problems = (*problems, *(problem for stream in good.values() for problem in unread_fields(stream)))
+    own = _by_path(problems)
+    files = [_file(path, own.get(path, ()), _stream_says(paths[path]) if path in paths else "") for path in found]
     if not names and (config / "dags").is_dir():
         layers, of_layers = check_layers(config)
         says = {layer.path: _layer_says(layer, len(good)) for layer in layers}
         layer_paths = dict.fromkeys([*_listed(config / "dags"), *(problem.path for problem in of_layers)])
-        files += [_file(path, of_layers, says.get(path, "")) for path in layer_paths]
+        own = _by_path(of_layers)
+        files += [_file(path, own.get(path, ()), says.get(path, "")) for path in layer_paths]
     return good, files
 
 
@@ -99,8 +130,14 @@ def _listed(folder: Path) -> list[Path]:
     return stream_files(folder) if folder.is_dir() else []
 
 
-def _file(path: Path, problems: Iterable[Problem], says: str) -> File:
-    own = tuple(problem for problem in problems if problem.path == path)
+def _by_path(problems: Iterable[Problem]) -> dict[Path, tuple[Problem, ...]]:
+    found: dict[Path, list[Problem]] = {}
+    for problem in problems:
+        found.setdefault(problem.path, []).append(problem)
+    return {path: tuple(own) for path, own in found.items()}
+
+
+def _file(path: Path, own: tuple[Problem, ...], says: str) -> File:
     errors = sum(problem.level == "error" for problem in own)
     return File(path, _many(errors, "problem") if errors else says, own)
 
@@ -132,6 +169,8 @@ def _print(files: Sequence[File], problems: Sequence[Problem], format_: Format) 
         if format_ is Format.text:
             typer.echo()
         typer.echo(format_problems(problems, color=console.is_terminal, format=format_.value))
+        if format_ is Format.text:
+            typer.echo(f"\nMore about a code: strandline validate --explain {problems[0].code}")
 
 
 def _print_json(files: Sequence[File], problems: Sequence[Problem]) -> None:

@@ -49,6 +49,7 @@ class Lake:
             "aws_endpoint_url": given.endpoint_url,
             "aws_allow_http": "true" if (given.endpoint_url or "").startswith("http://") else None,
             "timeout": "60s",
+            "aws_checksum_algorithm": "sha256",  # a commit that was damaged on its way is refused, not stored
         }
         return {key: value for key, value in options.items() if value}
 

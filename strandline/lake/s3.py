@@ -9,7 +9,14 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    FlexibleChecksumError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from urllib3.exceptions import HTTPError
 
@@ -189,6 +196,8 @@ class _S3Stream(io.RawIOBase):
                     self._offset += len(data)
                     return len(data)
                 raise ConnectionError("the body ended early")
+            except FlexibleChecksumError as error:  # seen at the end: what was handed out cannot be taken back
+                raise classified(error, f"read s3://{self._bucket}/{self._key}") from error
             except _BROKEN_BODY as error:
                 if not left:
                     raise classified(error, f"read s3://{self._bucket}/{self._key}") from error

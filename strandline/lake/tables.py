@@ -11,6 +11,7 @@ Source: Delta Lake transaction protocol, "Transaction Identifiers".
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -39,7 +40,7 @@ _CONFIGURATION = {"delta.checkpointInterval": "20", "delta.logRetentionDuration"
 
 
 class SupersededError(TransientError):
-    """Another run has moved the table on meanwhile; look again and go on from there. Raised by a decision, it ends the commit."""
+    """Another run has moved the table on meanwhile; look again. A decision that raises it ends the commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Snapshot:
         self.version: int = delta.version()
         self.schema: pa.Schema = pa.schema(delta.schema().to_arrow())
         self.partition_by: str | None = next(iter(delta.metadata().partition_columns), None)
+        self.path = table.path
 
     def position(self, application: str) -> int:
         """How far the table has consumed `application`; 0 when it never did."""
@@ -178,7 +180,8 @@ class Snapshot:
         files: Iterable[DataFile] | None = None,
     ) -> pa.Table:
         """Rows in memory; for small tables and pruned reads."""
-        return self.dataset(partitions, files).to_table(columns=list(columns) if columns else None, filter=where)
+        with reading(self.path):
+            return self.dataset(partitions, files).to_table(columns=list(columns) if columns else None, filter=where)
 
 
 class Table:
@@ -308,7 +311,7 @@ class Table:
         news = bool(chosen.add or chosen.positions)
         positions = {**chosen.positions, ORDINAL: snapshot.ordinal + (1 if news else 0)}
         snapshot._delta.create_write_transaction(
-            actions if chosen.schema is not None else actions + removed,
+            actions if chosen.schema is not None else [*actions, *removed],
             "overwrite" if chosen.schema is not None else "append",  # to overwrite is to remove every live file
             snapshot.schema if chosen.schema is None else chosen.schema,
             partition_by=[snapshot.partition_by] if snapshot.partition_by else None,
@@ -330,12 +333,21 @@ def _is_unborn(error: DeltaError) -> bool:
     return "not a delta table" in text or "no files in log segment" in text or "no snapshot" in text
 
 
+@contextlib.contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Arrow's errors while a table's files are read, as ours: `StorageError` for damage, else `TransientError`."""
+    try:
+        yield
+    except OSError as error:
+        raise _classified(error, f"read {path}") from error
+
+
+_FINAL = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403 Forbidden", "NoSuchBucket", "CRC", "Corrupt")
+
+
 def _classified(error: DeltaError | OSError, doing: str) -> StorageError | TransientError:
     """Refused or damaged is final; everything else the network may have done."""
-    text = str(error)
-    if any(
-        sign in text
-        for sign in ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403 Forbidden", "NoSuchBucket")
-    ):
+    text = str(error).partition("\n   0: ")[0]  # what follows are the library's own stack frames
+    if any(sign in text for sign in _FINAL):
         return StorageError(f"{doing}: {text}")
     return TransientError(f"{doing}: {text}")

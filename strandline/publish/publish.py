@@ -178,7 +178,8 @@ def _judged(ledger: Snapshot | None, stream: str) -> Judged:
     for row in rows:
         for reason, count in json.loads(row["reasons"] or "{}").items():
             reasons[reason] = reasons.get(reason, 0) + int(count)
-    return Judged(**{name: sum(row[name] or 0 for row in rows) for name in names}, reasons=reasons)
+    left = {reason: n for reason, n in reasons.items() if n}
+    return Judged(**{name: sum(row[name] or 0 for row in rows) for name in names}, reasons=left)
 
 
 def _summary_of(objects: Objects, key: str) -> StreamSummary | None:

@@ -59,7 +59,7 @@ def _schema(parts: Parts) -> list[str]:
     lines = ["schema:"]
     for key, value, why in (
         ("primary_key", flow(list(identity.primary_key)), identity.key_why),
-        ("event_time", identity.event_time, identity.time_why),
+        ("event_time", scalar(identity.event_time), identity.time_why),
         ("sequence_by", flow(list(identity.sequence_by)) if identity.sequence_by else "", identity.sequence_why),
     ):
         if value:
@@ -70,7 +70,7 @@ def _schema(parts: Parts) -> list[str]:
 
 
 def _head(guess: Guess) -> tuple[str, str]:
-    return f"{guess.name},", f"{guess.type},"
+    return f"{scalar(guess.name)},", f"{guess.type},"
 
 
 def _field(guess: Guess, names: int, types: int) -> list[str]:
@@ -85,7 +85,7 @@ def _field(guess: Guess, names: int, types: int) -> list[str]:
         return beside(line, why)
     if len(line) <= WIDTH and len(said) <= 4:
         return [*comment(why, "    "), line]
-    lines = beside(f"    - name: {guess.name}", why, "    ")
+    lines = beside(f"    - name: {scalar(guess.name)}", why, "    ")
     return [*lines, f"      type: {guess.type}", *(line for key, value in said.items() for line in entry(key, value, "      "))]
 
 
@@ -128,19 +128,19 @@ def _text(text: str) -> str:
 def _derived(derived: Mapping[str, Told]) -> list[str]:
     if not derived:
         return []
-    rows = [(f"    {name}:", sentence(told.value), told.why) for name, told in derived.items()]
+    rows = [(f"    {scalar(name)}:", sentence(told.value), told.why) for name, told in derived.items()]
     return ["silver:", "  derive:", *aligned(rows)]
 
 
 def _gold(tables: Mapping[str, Told]) -> list[str]:
     lines = ["gold:"]
     for name, told in tables.items():
-        lines += beside(f"  {name}:", told.why, "  ")
+        lines += beside(f"  {scalar(name)}:", told.why, "  ")
         lines.append(f"    grain: {told.value['grain']}")
         if told.value.get("dimensions"):
             lines.append(f"    dimensions: {flow(told.value['dimensions'])}")
         lines.append("    metrics:")
-        lines += aligned([(f"      {metric}:", flow(each.value), each.why) for metric, each in told.value["metrics"].items()])
+        lines += aligned([(f"      {scalar(metric)}:", flow(each.value), each.why) for metric, each in told.value["metrics"].items()])
     return lines
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 WIDTH = 128
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*(?: [A-Za-z0-9_./@+-]+)*")
-_WORDS = frozenset("true false null yes no on off y n nan inf".split())
+_WORDS = frozenset("true false null yes no on off nan inf".split())
 _IN_BLOCK = re.compile(r"[A-Za-z_(][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff#\"]*")
 
 
@@ -30,12 +30,7 @@ def scalar(value: Any) -> str:
 def _quoted(text: str) -> str:
     """The text in double quotes, with everything escaped that an editor would not show."""
     written = json.dumps(text, ensure_ascii=False)
-    return "".join(c if c.isprintable() else "".join(f"\\u{u:04x}" for u in _units(c)) for c in written)
-
-
-def _units(character: str) -> Iterable[int]:
-    data = character.encode("utf-16-be", "surrogatepass")
-    return [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}" for c in written)
 
 
 def sentence(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Problems as people and machines read them: for a terminal with line and caret, for GitHub, as JSON."""
+"""Problems as people and machines read them: for a terminal with line and caret, for GitHub, as JSON or SARIF."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from strandline.errors import Problem
+from strandline.spec.codes import help_of
 
-Format = Literal["text", "github", "json"]
+Format = Literal["text", "github", "json", "sarif"]
 
 _BOLD, _DIM, _RED, _YELLOW, _CYAN, _RESET = "\033[1m", "\033[2m", "\033[31m", "\033[33m", "\033[36m", "\033[0m"
 _WIDEST = 160
@@ -21,11 +22,18 @@ _HIDDEN = {"SL320"}
 def format_problems(problems: Iterable[Problem], *, color: bool = False, format: Format = "text") -> str:  # noqa: A002
     """The problems in file and line order, ready to print; an empty text (json: `[]`) when there are none.
 
-    `text` shows each with its source line and a caret, `github` is a workflow command a line, `json` a list of objects.
+    `text` shows each with its source line and a caret, `github` is a workflow command a line, `json` a list of objects, `sarif`
+    a SARIF log.
     """
     ordered = sorted(problems)
     if format == "json":
         return json.dumps([_as_json(problem) for problem in ordered], indent=2, ensure_ascii=False)
+    if format == "sarif":
+        from importlib.metadata import version
+
+        from strandline.spec.sarif import sarif
+
+        return json.dumps(sarif(ordered, version("strandline")), indent=2, ensure_ascii=False)
     if format == "github":
         return "\n".join(_as_annotation(problem) for problem in ordered)
     blocks: list[str] = []
@@ -96,4 +104,5 @@ def _as_json(problem: Problem) -> dict[str, str | int]:
         "field": problem.field,
         "message": problem.message,
         "hint": problem.hint,
+        "help": help_of(problem.code),
     }

@@ -53,9 +53,7 @@ def is_current(stream: Stream, file: DataFile) -> bool:
     return file.minimum.get(VERSION) == file.maximum.get(VERSION) == stream.version
 
 
-def _parsed_again(
-    stream: Stream, snapshot: Snapshot, files: Sequence[DataFile], schema: pa.Schema
-) -> Iterator[pa.RecordBatch]:
+def _parsed_again(stream: Stream, snapshot: Snapshot, files: Sequence[DataFile], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     own = [name for name in schema.names if name.startswith("_") or name == schemas.LANDING_DATE]
     rows = snapshot.dataset(files=files).to_batches(columns=own, filter=pads.field("_line") > 0, batch_size=_ROWS)
     yield from parsed_again(stream, rows)

@@ -15,7 +15,6 @@ from strandline.runtime import Runtime
 from strandline.spec.model import GoldTable, Grain, Stream
 from strandline.stages.silver import with_columns
 
-
 DEFINITION = "definition"
 """The position of an aggregate that changes with its declaration."""
 

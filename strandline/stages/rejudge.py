@@ -187,11 +187,11 @@ def _narrowed(session: DuckSession, tables: Tables, scope: Scope, judged: Judged
     if horizon:
         undated += f" AND CAST(j._landing_start AS DATE) >= DATE '{horizon}'"
     if tables.silver is not None:
-        session.register("outside", tables.silver.dataset(files=[f for f in tables.silver.files if not scope.holds(f.partition)]))
+        session.register(
+            "outside", tables.silver.dataset(files=[f for f in tables.silver.files if not scope.holds(f.partition)])
+        )
         undated += " AND NOT EXISTS (SELECT 1 FROM outside o WHERE o._landing_start = j._landing_start AND o._line = j._line)"
-    session.materialise(
-        "narrowed", f"SELECT * FROM {JUDGED} AS j WHERE ({scope.condition('j.event_date')}) OR ({undated})"
-    )
+    session.materialise("narrowed", f"SELECT * FROM {JUDGED} AS j WHERE ({scope.condition('j.event_date')}) OR ({undated})")
     session.materialise(JUDGED, "SELECT * FROM narrowed")
     dates = tuple(day for day in judged.dates if scope.holds(day))
     return Judged(judged.judgement, counts_of(session, judged.judgement), dates)
@@ -279,4 +279,3 @@ def _quarantine(
     )
     reasons = {row["_reason"]: row["n"] for row in session.rows(counted) if row["n"]}
     return tuple(differing(engine, session, REFUSED_BEFORE, REFUSED_AFTER, names, schemas.LANDING_DATE)), reasons
-

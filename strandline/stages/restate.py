@@ -64,8 +64,8 @@ class _Work:
 def restate(runtime: Runtime, stream: Stream, scope: Scope) -> dict[str, int]:
     """Counts: `judged` lines; by how many `good`, `duplicates`, `quarantined` changed, and the event `days` written again.
 
-    Run again, it changes nothing. Raises `DataError` for a broken `fail` rule or budget, `UsageError` for a range that the change of
-    contract does not allow; then no table was touched.
+    Run again, it changes nothing. Raises `DataError` for a broken `fail` rule or budget, `UsageError` for a range that the
+    change of contract does not allow; then no table was touched.
     """
     if runtime.lake.table(paths.realtime(stream.name)).snapshot() is None:
         return dict.fromkeys(("judged", "good", "duplicates", "quarantined", "days"), 0)
@@ -147,7 +147,7 @@ def _commit_silver(work: _Work, session: DuckSession, tables: Tables, found: Rej
         if not (found.days or found.retyped or (contract and snapshot.position(CONTRACT) != contract)):
             return None
         writer = table.writer(snapshot, schema, silver_statistics(stream))
-        chosen = f"SELECT * FROM {AFTER} WHERE event_date IN ({_dates(found.days)}) ORDER BY event_date, \"{stream.event_time}\""
+        chosen = f'SELECT * FROM {AFTER} WHERE event_date IN ({_dates(found.days)}) ORDER BY event_date, "{stream.event_time}"'
         writer.write_all(session.batches(chosen))
         for day in found.days:
             writer.touch(day)  # who follows silver hears of a day that has no row left

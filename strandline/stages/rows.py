@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.dataset as pads
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from strandline.engines.duckdb import DuckEngine, DuckSession
 
 JUDGED = "judged"
-Lines = pa.Table | pads.Dataset | pa.RecordBatchReader
+Lines: TypeAlias = pa.Table | pads.Dataset | pa.RecordBatchReader
 
 
 @dataclass(frozen=True, slots=True)

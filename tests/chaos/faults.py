@@ -20,10 +20,13 @@ Kind = Literal[
     "truncated",
     "lost reply",
     "flipped reply",
+    "flipped log",
     "flipped request",
     "stale listing",
 ]
 KILLS: tuple[Kind, ...] = ("kill before", "kill after")
+UNGUARDED: Kind = "flipped log"
+"""The one fault that plain HTTP leaves unguarded: Delta's log and S3's listings have no checksum that a client could verify."""
 FAULTS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in KILLS)
 READS = ("GET", "HEAD")
 
@@ -43,8 +46,13 @@ class Request:
         return self.method == "GET" and "list-type=2" in self.target
 
     @property
-    def is_conditional(self) -> bool:
-        """Whether it writes under a key (such a write can lose a race)."""
+    def is_log(self) -> bool:
+        """Whether it reads a table's log, or a listing: what has no checksum of its own."""
+        return self.method == "GET" and ("/_delta_log/" in self.target or self.is_listing)
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it writes an object (which can be refused for a conflict)."""
         return self.method == "PUT"
 
 
@@ -62,7 +70,7 @@ def at(number: int, kind: Kind) -> Schedule:
     return lambda request: kind if request.number == number else None
 
 
-def seeded(seed: int, kind: Kind, rate: float = 0.15, most: int = 3) -> Schedule:
+def seeded(seed: int, kind: Kind, rate: float = 0.2, most: int = 3) -> Schedule:
     """The fault at random requests that it can befall, at most `most` of them; the same seed meets the same numbers."""
     drawn = random.Random(zlib.crc32(f"{kind}/{seed}".encode()))
     left = most
@@ -82,11 +90,15 @@ def befalls(kind: Kind, request: Request) -> bool:
     if kind == "stale listing":
         return request.is_listing
     if kind in ("conflict", "precondition"):
-        return request.is_conditional
+        return request.is_write
     if kind == "lost reply":
         return request.method not in READS
     if kind == "flipped request":
         return request.size > 0
-    if kind in ("truncated", "flipped reply"):
+    if kind == "flipped log":
+        return request.is_log
+    if kind == "flipped reply":
+        return request.method == "GET" and not request.is_log
+    if kind == "truncated":
         return request.method == "GET"
     return True

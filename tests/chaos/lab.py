@@ -39,10 +39,13 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What came of an attempt: `ended` is how the process ended (0: by itself), the rest is what it told."""
+    """What came of an attempt: `ended` is how the process ended (0: by itself), the rest is what it told; `ours` is False when
+    the error was not one of our tree.
+    """
 
     ended: int
     error: str = ""
+    ours: bool = True
     faults: tuple[str, ...] = ()
     state: dict[str, list[str]] = field(default_factory=dict)
 
@@ -68,7 +71,7 @@ class Store:
     def keep(self, lake: str, name: str) -> None:
         """Keep a copy of the lake under `kept/name`."""
         self._kept[name] = self._listed(f"{lake}/")
-        self._copy(((f"{lake}/{key}", f"kept/{name}/{key}") for key in self._kept[name]))
+        self._copy((f"{lake}/{key}", f"kept/{name}/{key}") for key in self._kept[name])
 
     def restore(self, name: str, lake: str) -> None:
         """Make the lake equal to what was kept under that name."""
@@ -114,7 +117,9 @@ class Bench:
         )
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         assert self._zygote is not None
         assert self._zygote.stdin is not None
         self._zygote.stdin.close()
@@ -154,7 +159,13 @@ class Bench:
         assert self._zygote.stdout is not None
         self._orders += 1
         out = self._folder / f"{self._orders}.json"
-        order |= {"step": step.name, "day": step.day, "out": str(out), "told": str(self.told), "folder": str(self._folder / "cwd")}
+        order |= {
+            "step": step.name,
+            "day": step.day,
+            "out": str(out),
+            "told": str(self.told),
+            "folder": str(self._folder / "cwd"),
+        }
         order |= {"lake": f"s3://{BUCKET}/{self.lake}", "key": self._server.credentials.access_key_id}
         order |= {"secret": self._server.credentials.secret_access_key}
         pid = (await self._say(json.dumps(order)))["pid"]
@@ -165,7 +176,7 @@ class Bench:
             return Told(ended or 1)
         found = json.loads(out.read_text())
         out.unlink()
-        return Told(ended, found["error"], tuple(found["faults"]), found["state"])
+        return Told(ended, found["error"], found["ours"], tuple(found["faults"]), found["state"])
 
     async def _until_it_ends(self, pid: int) -> int:
         waiting = asyncio.create_task(self._say("go"))

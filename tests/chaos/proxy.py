@@ -148,7 +148,7 @@ class FaultProxy:
             await writer.drain()
             writer.close()
             return False
-        if kind == "flipped reply" and answer.body and answer.start.split(b" ")[1][:1] == b"2":
+        if kind in ("flipped reply", "flipped log") and answer.body and answer.start.split(b" ")[1][:1] == b"2":
             answer.body = self._flipped(answer.body)
         if kind == "stale listing":
             answer = _stale(answer)
@@ -256,5 +256,3 @@ def _unframed(body: bytes) -> bytes:
             break
         plain, body = plain + rest[:size], rest[size + 2 :]
     return plain
-
-

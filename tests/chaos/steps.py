@@ -64,9 +64,15 @@ def inbox() -> dict[str, bytes]:
     for day in range(DAYS):
         lines = [line(f"d{day}-{n}", day, n, revision=1, amount=n + 0.25, channel="web") for n in range(4)]
         lines += [lines[0], line(f"d{day}-1", day, 1, revision=2, amount=99.5, channel="shop"), b"{", b"\xff"]
-        lines += [line(f"d{day}-x", day, 5, amount=-1, channel="web"), line(f"late-{day}", day - 1, 7, amount=5, channel="phone")]
+        lines += [
+            line(f"d{day}-x", day, 5, amount=-1, channel="web"),
+            line(f"late-{day}", day - 1, 7, amount=5, channel="phone"),
+        ]
         if day:
-            lines += [line("d0-2", 0, 2, revision=5, amount=0.01, channel="web"), line("d0-3", 0, 3, revision=0, channel="shop")]
+            lines += [
+                line("d0-2", 0, 2, revision=5, amount=0.01, channel="web"),
+                line("d0-3", 0, 3, revision=0, channel="shop"),
+            ]
         objects[f"{day:03d}.ndjson"] = b"".join(each + b"\n" for each in lines)
     return objects
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from strandline.errors import TransientError
+from strandline.errors import StorageError, TransientError
 from strandline.lake.lake import Lake
 from strandline.lake.tables import Commit, Snapshot, Table
 
@@ -107,7 +107,7 @@ def test_damaged_pages_are_refused_on_reading(table: Table, tmp_path: Path) -> N
     path.write_bytes(bytes(data))
     snapshot = table.snapshot()
     assert snapshot is not None
-    with pytest.raises(OSError, match=r"CRC|checksum|Corrupt|corrupt"):
+    with pytest.raises(StorageError, match=r"CRC|checksum|Corrupt|corrupt"):
         snapshot.arrow()
 
 

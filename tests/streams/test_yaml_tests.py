@@ -13,9 +13,7 @@ from strandline.spec.model import Stream, StreamTest
 from strandline.stream_tests import explained, run_case
 
 STREAMS = load_streams(Path(__file__).parents[2] / "config")
-CASES = [
-    pytest.param(stream, case, id=f"{stream.name}: {case.name}") for stream in STREAMS.values() for case in stream.tests
-]
+CASES = [pytest.param(stream, case, id=f"{stream.name}: {case.name}") for stream in STREAMS.values() for case in stream.tests]
 
 
 @pytest.fixture(scope="module")
