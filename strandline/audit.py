@@ -24,9 +24,9 @@ from strandline.plan import schemas
 from strandline.plan.aggregate import aggregate
 from strandline.plan.judge import deduplicate, judge
 from strandline.stages.again import VERSION as JUDGED_BY
+from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
 from strandline.stages.merge import read_pointer
-from strandline.stages.silver import with_columns
 from strandline.status import balance
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from strandline.lake.tables import DataFile, Snapshot
 from strandline.plan.schemas import FINAL
 from strandline.stages.bronze import Line
 from strandline.stages.merge import read_pointer
+from strandline.stages.rejudge import Tables
 from strandline.stages.restate import is_unfinished
 from strandline.stages.rows import JUDGED, judge_files
 from strandline.stages.silver import ledger_position
@@ -201,7 +202,7 @@ def balance(runtime: Runtime, stream: Stream) -> Balance:
         return Balance(
             batch=batch, notes=("a batch is at work or was stopped half-way: run `strandline run batch` and look again",)
         )
-    if is_unfinished(tables.silver, tables.ledger, stream):
+    if is_unfinished(Tables(tables.bronze, tables.silver, tables.quarantine, tables.ledger), stream):
         note = "a rebuild or replay is at work or was stopped half-way: run it again (`strandline run batch --rebuild`)"
         return Balance(batch=batch, notes=(note,))
     line = Line.of(tables.silver)

@@ -39,15 +39,6 @@ def shown(text: str) -> str:
     return escape("".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text))
 
 
-def readable(size: float) -> str:
-    """A number of bytes in powers of 1000: `1.2 MB`."""
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
-
-
 def count(value: Any) -> str:
     """A number with separators; anything else as it is, nothing as a dash."""
     return (

@@ -25,7 +25,9 @@ def new(
     ] = None,
     config: Config = DEFAULT_CONFIG,
     generator: Annotated[bool, typer.Option("--generator", help="Simulate such events instead of reading the files.")] = False,
-    rows: Annotated[int, typer.Option("--rows", min=1, max=1_000_000, help="Read at most so many rows of the sample.")] = 50_000,
+    rows: Annotated[
+        int, typer.Option("--rows", min=1, max=1_000_000, help="Read at most so many rows of the sample.")
+    ] = 50_000,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace a file that is there.")] = False,
     stdout: Annotated[bool, typer.Option("--stdout", help="Print the YAML; write nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Without --from: ask nothing, take the defaults.")] = False,
@@ -75,7 +77,9 @@ def _tell(name: str, path: Path, read: str, protected: tuple[str, ...], config: 
     console.print(f"[green]written[/green] {shown(str(path))}", soft_wrap=True)
     if protected:
         fields = shown(", ".join(protected))
-        console.print(f"{fields}: protected, so the stream needs a key: export STRANDLINE_KEY=$(openssl rand -base64 32)", soft_wrap=True)
+        console.print(
+            f"{fields}: protected, so the stream needs a key: export STRANDLINE_KEY=$(openssl rand -base64 32)", soft_wrap=True
+        )
     console.print(shown(f"next: strandline validate {name}{option}"), soft_wrap=True)
 
 

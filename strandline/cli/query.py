@@ -12,9 +12,10 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strandline.cli.console import grid, output, readable
+from strandline.cli.console import grid, output
 from strandline.cli.options import DEFAULT_CONFIG, Config, Lake, Memory, Threads, good_streams, place
 from strandline.errors import DataError, StorageError, UsageError
+from strandline.units import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

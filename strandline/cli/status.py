@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from strandline.cli.console import errors, grid, output, readable, shown
+from strandline.cli.console import errors, grid, output, shown
 from strandline.cli.failures import fail
 from strandline.cli.options import DEFAULT_CONFIG, Config, Json, Lake, Memory, Threads, good_streams, place
 from strandline.errors import DataError
+from strandline.units import readable
 
 if TYPE_CHECKING:
     from strandline.runtime import Runtime

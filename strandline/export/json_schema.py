@@ -15,7 +15,7 @@ TIMESTAMP = (
 """What is read as a timestamp: ISO 8601 with T or a space; without an offset it is UTC."""
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 CONVERSIONS = (
-    "Strandline also takes what converts without loss: a number or boolean written as text where a number or boolean is declared, "
+    "Strandline also takes what converts without loss: a number or boolean written as text where one is declared, "
     "a number or boolean as its text where a string is declared, 5.0 where an integer is declared, TRUE and False as booleans, "
     "and an object or list as its JSON text for a json field."
 )

@@ -1,7 +1,7 @@
 """A stream as a document of the Open Data Contract Standard: what its readers may rely on.
 
-Source: Open Data Contract Standard v3.1.0 (Bitol, Linux Foundation). The contract is about what is served: the unified table and
-the analytics tables. What the standard has no word for stands under `customProperties`.
+Source: Open Data Contract Standard v3.1.0 (Bitol, Linux Foundation). The contract is about what is served: the unified table
+and the analytics tables. What the standard has no word for stands under `customProperties`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _LOGICAL: Mapping[FieldType, str] = {
     "timestamp": "timestamp", "date": "date", "json": "string",
 }  # fmt: skip
 _PHYSICAL: Mapping[FieldType, str] = {
-    "string": "string", "integer": "long", "number": "double", "boolean": "boolean", "timestamp": "timestamp", "date": "date",
-    "json": "string",
+    "string": "string", "integer": "long", "number": "double", "boolean": "boolean", "timestamp": "timestamp",
+    "date": "date", "json": "string",
 }  # fmt: skip
 _SEVERITY = {"warn": "warning", "quarantine": "error", "fail": "error"}
 _EFFECT = {"warn": "counted", "quarantine": "the row is quarantined", "fail": "the run stops before anything is published"}
@@ -82,7 +82,8 @@ def _unified(stream: Stream) -> dict[str, Any]:
             "description": _same_event(stream),
             "dimension": "uniqueness",
         },
-        *(_rule(rule) for rule in (*stream.rules, *stream.budgets)),
+        *map(_rule, stream.rules),
+        *map(_rule, stream.budgets),
     ]
     return found
 
@@ -110,7 +111,10 @@ def _property(stream: Stream, field: Field) -> dict[str, Any]:
         found["description"] = field.description
     if field.choices is not None:
         found["quality"] = [_only(field.choices)]
-    custom = {"sourceName": field.source_name if field.source_name != field.name else None, "unit": field.unit or None}
+    custom: dict[str, Any] = {
+        "sourceName": field.source_name if field.source_name != field.name else None,
+        "unit": field.unit or None,
+    }
     custom["protect"] = field.protect if field.protect != "keep" else None
     custom["nullValues"] = list(field.null_values) or None
     return found | _custom_properties(custom)
@@ -160,7 +164,9 @@ def _analytics(stream: Stream, table: GoldTable) -> dict[str, Any]:
     columns = [{**window, "required": True, "description": f"Start of the {table.grain}, UTC"}]
     for position, name in enumerate(table.dimensions, 2):
         type_, scale = types[name]
-        columns.append({"name": name, "primaryKey": True, "primaryKeyPosition": position, **_types(type_, scale), "required": False})
+        columns.append(
+            {"name": name, "primaryKey": True, "primaryKeyPosition": position, **_types(type_, scale), "required": False}
+        )
     return {
         "name": f"{stream.name}__{table.name}",
         "logicalType": "object",
@@ -173,7 +179,12 @@ def _analytics(stream: Stream, table: GoldTable) -> dict[str, Any]:
 
 
 def _metric(metric: Metric) -> dict[str, Any]:
-    parts = {"of": metric.expression, "where": metric.where, "q": metric.q, "parts": list(metric.parts) if metric.parts else None}
+    parts = {
+        "of": metric.expression,
+        "where": metric.where,
+        "q": metric.q,
+        "parts": list(metric.parts) if metric.parts else None,
+    }
     logic = ", ".join([metric.kind, *(f"{name} {value}" for name, value in parts.items() if value is not None)])
     found: dict[str, Any] = {"name": metric.name, **_types(metric.type, metric.scale, 38), "required": False}
     if metric.description:
@@ -185,7 +196,12 @@ def _service_levels(stream: Stream) -> Iterable[dict[str, Any]]:
     yield {"property": "frequency", **_length(stream.interval), "driver": "operational", "description": "How often events land"}
     if stream.allowed_lateness is not None:
         late = "How late an event may be; later ones are quarantined"
-        yield {"property": "latency", **_length(stream.allowed_lateness), "element": f"{stream.name}.{stream.event_time}", "description": late}
+        yield {
+            "property": "latency",
+            **_length(stream.allowed_lateness),
+            "element": f"{stream.name}.{stream.event_time}",
+            "description": late,
+        }
 
 
 def _length(length: timedelta) -> dict[str, Any]:

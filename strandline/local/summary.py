@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from rich.table import Table
 
 from strandline.lake import paths
 from strandline.spec.model import Stream
+from strandline.status import Account, Balance, Size
+from strandline.units import readable
 
 if TYPE_CHECKING:
     from strandline.lake.lake import Lake
@@ -22,79 +25,6 @@ _COUNTS = ("lines", "good", "duplicates", "quarantined")
 _REASONS_SHOWN = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Rows and bytes of live table files."""
-
-    rows: int = 0
-    bytes: int = 0
-
-    def __add__(self, other: Size) -> Size:
-        return Size(self.rows + other.rows, self.bytes + other.bytes)
-
-    def __str__(self) -> str:
-        return f"{self.rows:,}\n[dim]{readable(self.bytes)}[/dim]" if self.rows or self.bytes else "–"
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The ledger of one stream, summed over its batches, and the lines that bronze really holds."""
-
-    lines: int
-    good: int
-    duplicates: int
-    quarantined: int
-    reasons: Mapping[str, int]
-    bronze_lines: int
-
-    @property
-    def balances(self) -> bool:
-        """lines = good + duplicates + quarantined, and as many lines as were taken over."""
-        return self.lines == self.good + self.duplicates + self.quarantined == self.bronze_lines
-
-
-def readable(size: float) -> str:
-    """A number of bytes in powers of 1000: `1.2 MB`."""
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
-
-
-def sizes(lake: Lake, stream: Stream) -> dict[str, Size]:
-    """Rows and bytes by layer; a micro-batch's own row is not counted. Layers that do not exist yet are empty."""
-    tables: dict[str, list[str]] = {
-        "realtime": [paths.realtime(stream.name)],
-        "bronze": [paths.bronze(stream.name)],
-        "silver": [paths.silver(stream.name)],
-        "quarantine": [paths.quarantine(stream.name)],
-        "gold": [paths.gold(stream.name, table.name) for table in stream.gold],
-        "unified": [paths.unified(stream.name)],
-        "analytics": [paths.analytics(stream.name, table.name) for table in stream.gold],
-    }
-    return {layer: sum((_size(lake, path) for path in tables[layer]), Size()) for layer in _LAYERS}
-
-
-def accounts(lake: Lake, streams: Sequence[Stream]) -> dict[str, Account]:
-    """The ledger by stream; streams that no batch has seen are left out."""
-    snapshot = lake.table(paths.LEDGER).snapshot()
-    rows: list[dict[str, Any]] = snapshot.arrow().to_pylist() if snapshot else []
-    found = {}
-    for stream in streams:
-        own = [row for row in rows if row["stream"] == stream.name]
-        if own:
-            lines, good, duplicates, quarantined = (sum(row[name] for row in own) for name in _COUNTS)
-            reasons: dict[str, int] = {}
-            for row in own:
-                for reason, count in json.loads(row["reasons"] or "{}").items():
-                    reasons[reason] = reasons.get(reason, 0) + count
-            found[stream.name] = Account(
-                lines, good, duplicates, quarantined, reasons, _size(lake, paths.bronze(stream.name)).rows
-            )
-    return found
-
-
 def layout_table(measured: Mapping[str, Mapping[str, Size]]) -> Table:
     """Rows and bytes, one row a stream and one column a layer, with totals."""
     table = _table("The lake: rows and bytes")
@@ -102,25 +32,26 @@ def layout_table(measured: Mapping[str, Mapping[str, Size]]) -> Table:
     for layer in _LAYERS:
         table.add_column(layer, justify="right", no_wrap=True)
     for name, by_layer in measured.items():
-        table.add_row(name, *(str(by_layer[layer]) for layer in _LAYERS))
+        table.add_row(name, *(_size(by_layer[layer]) for layer in _LAYERS))
     totals = [sum((by_layer[layer] for by_layer in measured.values()), Size()) for layer in _LAYERS]
     table.add_section()
-    table.add_row("all", *(str(total) for total in totals))
+    table.add_row("all", *(_size(total) for total in totals))
     return table
 
 
-def ledger_table(found: Mapping[str, Account]) -> Table:
-    """lines = good + duplicates + quarantined, by stream and in all."""
-    table = _table("The ledger: lines = good + duplicates + quarantined")
+def ledger_table(found: Mapping[str, Balance]) -> Table:
+    """lines = good + duplicates + quarantined, by stream and in all, on both sides of the line."""
+    table = _table("Every line accounted for: lines = good + duplicates + quarantined")
     for column in ("stream", *_COUNTS):
         table.add_column(column, justify="left" if column == "stream" else "right", no_wrap=True)
     table.add_column("balances", justify="center")
     table.add_column("quarantined because of")
-    for name, account in found.items():
-        table.add_row(name, *_numbers(account), _mark(account.balances), _reasons(account.reasons))
+    for name, balance in found.items():
+        table.add_row(name, *_numbers(balance.total), _mark(balance.holds), _reasons(balance.total.reasons))
     if found:
+        total = reduce(add, (balance.total for balance in found.values()))
         table.add_section()
-        table.add_row("all", *_numbers(_total(found)), _mark(all(a.balances for a in found.values())), "")
+        table.add_row("all", *_numbers(total), _mark(all(balance.holds for balance in found.values())), "")
     return table
 
 
@@ -154,16 +85,8 @@ def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
 
 
-def _size(lake: Lake, path: str) -> Size:
-    import pyarrow.dataset as pads
-
-    snapshot = lake.table(path).snapshot()
-    if snapshot is None:
-        return Size()
-    rows = snapshot.rows
-    if "_line" in snapshot.schema.names and "_position" in snapshot.schema.names:
-        rows = snapshot.dataset().count_rows(filter=pads.field("_line") > 0)
-    return Size(rows, sum(file.size for file in snapshot.files))
+def _size(size: Size) -> str:
+    return f"{size.rows:,}\n[dim]{readable(size.bytes)}[/dim]" if size.rows or size.bytes else "–"
 
 
 def _episodes_of(lake: Lake, stream: Stream, alert: str) -> list[dict[str, Any]]:
@@ -184,18 +107,6 @@ def _key(text: str) -> str:
     except ValueError:
         return text
     return ", ".join(str(value) for value in key.values()) if isinstance(key, dict) else str(key)
-
-
-def _total(found: Mapping[str, Account]) -> Account:
-    values = found.values()
-    return Account(
-        sum(a.lines for a in values),
-        sum(a.good for a in values),
-        sum(a.duplicates for a in values),
-        sum(a.quarantined for a in values),
-        {},
-        sum(a.bronze_lines for a in values),
-    )
 
 
 def _numbers(account: Account) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strandline.errors import ConfigError, DataError, UsageError
-from strandline.local import credentials, history, prerequisites, processes, summary
+from strandline.local import credentials, history, prerequisites, processes
 from strandline.local.airflow import USER, Airflow
 from strandline.local.airflow_api import AirflowApi, DagRun
 from strandline.local.narration import Narrator
@@ -163,17 +163,21 @@ class Tour:
             step.result = f"{len(runs)} succeeded ({', '.join(kinds)})"
 
     def _summarise(self, airflow: Airflow) -> None:
+        from strandline import status
         from strandline.lake.lake import Lake
+        from strandline.local import summary
+        from strandline.runtime import Runtime
 
         lake = Lake.open(LAKE)
+        runtime = Runtime(lake)
         streams = list(self._streams.values())
         console = self.narrator.console
         with self.narrator.step("Read what was produced"):
-            measured = {stream.name: summary.sizes(lake, stream) for stream in streams}
-            accounts = summary.accounts(lake, streams)
+            measured = status.layout(runtime, streams)
+            balances = {stream.name: status.balance(runtime, stream) for stream in streams}
             alerts = summary.alerts_table(lake, streams)
             page = summary.export_dashboards(lake, self.settings.local / "dashboards")
-        for table in (summary.layout_table(measured), summary.ledger_table(accounts), alerts):
+        for table in (summary.layout_table(measured), summary.ledger_table(balances), alerts):
             console.print()
             console.print(table)
         console.print()
@@ -184,9 +188,9 @@ class Tour:
         console.print(
             f"The lake    {LAKE}   to query it: source {self.settings.local / 'env'}", soft_wrap=True, highlight=False
         )
-        unbalanced = [name for name, account in accounts.items() if not account.balances]
-        if unbalanced:
-            raise DataError(f"the ledger does not balance for {', '.join(unbalanced)}")
+        faults = [f"{name}: {fault}" for name, balance in balances.items() for fault in balance.faults]
+        if faults:
+            raise DataError("not every line is accounted for: " + "; ".join(faults))
 
     def _stay_up(self, server: Seaweed, airflow: Airflow) -> None:
         self.narrator.console.print("\nThe schedules are live. Ctrl-C stops everything; `make demo` goes on from here.\n")

@@ -64,19 +64,31 @@ def _of_errors(table: str, rate: str, events: str, wrong: Sequence[bool], window
         limit = 0.9
     item = {"name": "many_errors", "on": table, "when": f"{rate} > {limit:.2g} and {events} >= {least}", "severity": "medium"}
     item["description"] = "More goes wrong than usual; look at what changed"
-    return Told(item, f"99 % of the windows in the sample stay at or below {usual:.1%}; the least number of events keeps single ones quiet")
+    return Told(
+        item,
+        f"99 % of the windows in the sample stay at or below {usual:.1%}; the least number of events keeps single ones quiet",
+    )
 
 
-def _of_number(table: str, average: str, events: str, number: Guess, dimension: Guess | None, windows: Sequence[list[int]]) -> Told:
+def _of_number(
+    table: str, average: str, events: str, number: Guess, dimension: Guess | None, windows: Sequence[list[int]]
+) -> Told:
     least = int(max(1, median(len(rows) for rows in windows) // 2))
     means = []
     for rows in windows:
-        found = [float(value) for row in rows if (value := number.values[row]) is not None and not isinstance(value, (str, date))]
+        found = [
+            float(value) for row in rows if (value := number.values[row]) is not None and not isinstance(value, (str, date))
+        ]
         if len(rows) >= least and found:
             means.append(sum(found) / len(found))
     limit, usual = _limit(means or [number.numbers[-1]], float("-inf"))
     many_events = f" and {events} >= {least}" if least > 1 else ""
-    item = {"name": f"high_{number.name}"[:60], "on": table, "when": f"{column(average)} > {limit}{many_events}", "severity": "medium"}
+    item = {
+        "name": f"high_{number.name}"[:60],
+        "on": table,
+        "when": f"{column(average)} > {limit}{many_events}",
+        "severity": "medium",
+    }
     item["description"] = f"The mean of {number.name} is higher than usual"
     why = f"99 % of the windows in the sample stay at or below {short(usual)}"
     return Told(item, f"{why}; one limit for every {dimension.name}" if dimension is not None else why)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from strandline.scaffold.guess import Guess, many
+from strandline.scaffold.guess import ADDRESS, Guess, many
 from strandline.scaffold.sample import Sample
 from strandline.scaffold.subject import Subject
 from strandline.scaffold.tables import Told
@@ -66,9 +66,7 @@ def _fits(guess: Guess, place: int) -> bool:
         return not guess.required and (text is None or text in guess.null_values)
     if guess.choices is not None and str(value) not in guess.choices:
         return False
-    if guess.pattern is not None and not re.fullmatch(guess.pattern, str(value)):
-        return False
-    return True
+    return guess.pattern is None or re.fullmatch(guess.pattern, str(value)) is not None
 
 
 def _is_shown(guess: Guess, place: int) -> bool:
@@ -87,6 +85,7 @@ def _written(guess: Guess, sample: Sample, place: int, row: int) -> Any:
         return text == "true"
     if guess.is_numeric and kinds["number"] and _NUMBER.fullmatch(text):
         return float(text) if "." in text else int(text)
+    text = ADDRESS.sub("somebody@example.com", text)
     return text[:_LONGEST] if guess.type == "string" and guess.pattern is None else text
 
 

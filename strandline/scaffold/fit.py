@@ -8,14 +8,14 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from strandline.scaffold.guess import Guess
+from strandline.scaffold.guess import ADDRESS, Guess
 from strandline.scaffold.identity import is_uuid
 from strandline.scaffold.limits import whole
 
 _MOST_CHOICES = 12
+_TINY = 1e-9
 _P99 = 2.3263478740408398
 _PREFIX = re.compile(r"(.*?)([0-9]+)")
-_ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 _LOOKED_AT = 1000
 Description = Any
 
@@ -77,7 +77,7 @@ def _text(guess: Guess, *, key: bool) -> Description:
     top = guess.counts.most_common(_MOST_CHOICES)
     if sum(count for _, count in top) < 0.1 * guess.present:
         top = top[:4]
-    shown = [str(value) for value, _ in top if guess.choices or (len(str(value)) <= 120 and not _ADDRESS.search(str(value)))]
+    shown = [str(value) for value, _ in top if guess.choices or (len(str(value)) <= 120 and not ADDRESS.search(str(value)))]
     return _choice(guess, shown or [f"some {guess.name.replace('_', ' ')}"])
 
 
@@ -141,7 +141,7 @@ def best_fit(numbers: Sequence[float]) -> tuple[str, dict[str, Any], float]:
     """The kind, its description and its distance from the sorted numbers: the greatest difference of the two distribution
     functions (Kolmogorov and Smirnov's), least for the kind that is returned."""
     fits = [_uniform(numbers), _normal(numbers)]
-    if numbers[0] >= 0 and numbers[len(numbers) // 2] > 0:
+    if numbers[0] >= 0 and numbers[len(numbers) // 2] > _TINY:
         fits += [_lognormal(numbers), _exponential(numbers)]
     measured = [(name, made, _distance(numbers, function)) for name, made, function in fits]
     return min(measured, key=lambda fit: fit[2])
@@ -168,7 +168,7 @@ def _lognormal(numbers: Sequence[float]) -> Fit:
     top = max(numbers[int(0.99 * (len(numbers) - 1))], median * 1.0001)
     sigma = math.log(top / median) / _P99
     made = {"lognormal": {"median": figure(median), "p99": figure(top)}}
-    return "a lognormal distribution", made, lambda x: _bell(math.log(x / median) / sigma) if x > 0 else 0.0
+    return "a lognormal distribution", made, lambda x: _bell((math.log(x) - math.log(median)) / sigma) if x > 0 else 0.0
 
 
 def _exponential(numbers: Sequence[float]) -> Fit:

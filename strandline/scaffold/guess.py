@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -13,6 +14,7 @@ from strandline.scaffold.names import words
 from strandline.spec.model import FieldType
 
 Value = str | int | float | Decimal | bool | datetime | date
+ADDRESS = re.compile(r"[^\s@,;<>()]+@[^\s@,;<>()]+")
 NUMERIC = ("integer", "number", "decimal")
 
 
@@ -81,6 +83,11 @@ class Guess:
     def numbers(self) -> list[float]:
         """Its values as doubles in ascending order, for a numeric field."""
         return sorted(float(value) for value in self.values if isinstance(value, (int, float, Decimal)))
+
+    @cached_property
+    def mentions_people(self) -> bool:
+        """Whether some of its texts hold an e-mail address; such texts are not shown."""
+        return any(isinstance(value, str) and ADDRESS.search(value) for value in self.counts)
 
     def quantile(self, q: float) -> float:
         """The q-quantile of its numbers (the nearest one below)."""

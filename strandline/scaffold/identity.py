@@ -12,11 +12,38 @@ from strandline.scaffold.guess import Guess, many
 
 _MOMENTS = ("event_time", "event_ts", "event_timestamp", "event_at", "occurred_at", "happened_at")
 _TIMES = ("timestamp", "time", "ts", "datetime", "date_time", "at")
-_LATER = frozenset("updated modified changed processed ingested received loaded inserted deleted expires expiry due birth valid".split())
-_NEWER = ("sequence", "seq", "sequence_number", "revision", "updated_at", "modified_at", "last_modified", "updated", "changed_at")
-_ID = frozenset("id uuid guid key ulid".split())
+_LATER = frozenset(
+    [
+        "updated",
+        "modified",
+        "changed",
+        "processed",
+        "ingested",
+        "received",
+        "loaded",
+        "inserted",
+        "deleted",
+        "expires",
+        "expiry",
+        "due",
+        "birth",
+        "valid",
+    ]
+)
+_NEWER = (
+    "sequence",
+    "seq",
+    "sequence_number",
+    "revision",
+    "updated_at",
+    "modified_at",
+    "last_modified",
+    "updated",
+    "changed_at",
+)
+_ID = frozenset(["id", "uuid", "guid", "key", "ulid"])
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
-_UNIQUE = 0.995
+_UNIQUE, _THERE = 0.995, 0.95
 _EPOCH = (1e9, 1e10), (1e12, 1e13)
 
 
@@ -41,7 +68,9 @@ def event_time_of(guesses: Sequence[Guess]) -> tuple[Guess, str]:
     """The field that most likely says when the event happened, and why. Raises UsageError when no field reads as a time."""
     times = [guess for guess in guesses if guess.type in ("timestamp", "date") and guess.present >= 0.9 * len(guess.values)]
     if not times:
-        raise UsageError(f"no field says when the event happened: a stream needs a time in ISO 8601 in every event. {_epochs(guesses)}")
+        raise UsageError(
+            f"no field says when the event happened: a stream needs a time in ISO 8601 in every event. {_epochs(guesses)}"
+        )
     best = max(times, key=_time_score)
     why = f"{best.type} in {_share(best.present, len(best.values))} of the rows"
     others = [guess.name for guess in times if guess is not best]
@@ -52,7 +81,11 @@ def event_time_of(guesses: Sequence[Guess]) -> tuple[Guess, str]:
 
 def _epochs(guesses: Sequence[Guess]) -> str:
     for guess in guesses:
-        if guess.is_numeric and guess.numbers and any(low <= guess.numbers[0] <= guess.numbers[-1] < high for low, high in _EPOCH):
+        if (
+            guess.is_numeric
+            and guess.numbers
+            and any(low <= guess.numbers[0] <= guess.numbers[-1] < high for low, high in _EPOCH)
+        ):
             return f"{guess.key} looks like seconds or milliseconds since 1970: write it as 2026-11-26T05:00:00Z in the source."
     return "2026-11-26T05:00:00Z, with a space for the T, with an offset or with the date alone are read; 26/11/2026 is not."
 
@@ -76,8 +109,10 @@ def _time_score(guess: Guess) -> float:
 def key_of(guesses: Sequence[Guess], event_time: Guess) -> tuple[tuple[str, ...], str]:
     """The fields whose values tell the rows apart, and why: one field, else two or three, else the best there is."""
     rows = len(event_time.values)
-    usable = [g for g in guesses if g.type in ("string", "integer", "timestamp", "date", "decimal") and not g.classification == "secret"]
-    full = [g for g in usable if g.present >= _UNIQUE * rows and g is not event_time]
+    usable = [
+        g for g in guesses if g.type in ("string", "integer", "timestamp", "date", "decimal") and g.classification != "secret"
+    ]
+    full = [g for g in usable if g.present >= _THERE * rows and g is not event_time]
     single = [g for g in full if g.distinct >= _UNIQUE * g.present and _key_score(g) > 0]
     if single:
         best = max(single, key=_key_score)

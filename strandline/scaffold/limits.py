@@ -14,12 +14,80 @@ _ENOUGH, _PLENTY = 200, 1000
 """Rows from which choices are believed; from which ranges and patterns are."""
 _UNSEEN = 0.003
 _ENTITIES = frozenset(
-    "id device host hostname node sensor user customer client account session order product sku item server machine vehicle "
-    "driver store url path uri title message text comment name version agent referer referrer value".split()
+    [
+        "id",
+        "device",
+        "host",
+        "hostname",
+        "node",
+        "sensor",
+        "user",
+        "customer",
+        "client",
+        "account",
+        "session",
+        "order",
+        "product",
+        "sku",
+        "item",
+        "server",
+        "machine",
+        "vehicle",
+        "driver",
+        "store",
+        "url",
+        "path",
+        "uri",
+        "title",
+        "message",
+        "text",
+        "comment",
+        "name",
+        "version",
+        "agent",
+        "referer",
+        "referrer",
+        "value",
+    ]
 )
 _SIGNED = frozenset(
-    "temperature temp celsius c balance delta change diff difference offset signal dbm lat latitude lon lng longitude x y z profit "
-    "loss drift value reading measurement score level adjustment correction elevation altitude net longitude angle".split()
+    [
+        "temperature",
+        "temp",
+        "celsius",
+        "c",
+        "balance",
+        "delta",
+        "change",
+        "diff",
+        "difference",
+        "offset",
+        "signal",
+        "dbm",
+        "lat",
+        "latitude",
+        "lon",
+        "lng",
+        "longitude",
+        "x",
+        "y",
+        "z",
+        "profit",
+        "loss",
+        "drift",
+        "value",
+        "reading",
+        "measurement",
+        "score",
+        "level",
+        "adjustment",
+        "correction",
+        "elevation",
+        "altitude",
+        "net",
+        "longitude",
+        "angle",
+    ]
 )
 _NATURAL: tuple[tuple[frozenset[str], float, float], ...] = (
     (frozenset(("lat", "latitude")), -90, 90),
@@ -51,6 +119,8 @@ def guess_limits(guess: Guess, *, key: bool) -> None:
     allowed = 0.002 * rows if rows >= _PLENTY else 0
     unsure = bool(guess.null_values) and not guess.nulls
     guess.required = key or (rows >= 20 and guess.nulls <= allowed and not unsure)
+    if guess.protect == "drop":
+        guess.required = False
     if guess.required and guess.nulls and not key:
         guess.why.append(f"missing in only {many(guess.nulls, 'row')}")
     if guess.is_protected:
@@ -61,7 +131,7 @@ def guess_limits(guess: Guess, *, key: bool) -> None:
             _range(guess)
     elif guess.type == "string" and not key:
         if not _choices(guess):
-            _pattern(guess) or _length(guess)
+            _code_or_text(guess)
     elif guess.type == "string" and all(is_uuid(str(value)) for value in guess.counts):
         guess.pattern = UUID
 
@@ -114,11 +184,11 @@ def _range(guess: Guess) -> None:
 
 def round_out(value: float, *, up: bool) -> int | float:
     """A number with two digits at or beyond the value: 1234 up is 1300."""
-    if value == 0:
+    if abs(value) < 1e-100:
         return 0
     step = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
     found = (math.ceil(value / step) if up else math.floor(value / step)) * step
-    return whole(round(found, 12))
+    return whole(float(f"{found:.6g}"))
 
 
 def whole(value: float) -> int | float:
@@ -136,11 +206,21 @@ def _choices(guess: Guess) -> bool:
     seen = guess.present
     once = sum(count == 1 for count in guess.counts.values())
     few = 2 <= guess.distinct <= _FEW and seen >= _ENOUGH and once <= _UNSEEN * seen
-    if not few or guess.words & _ENTITIES or any(len(str(value)) > 40 or not str(value).strip() for value in guess.counts):
+    if (
+        not few
+        or guess.words & _ENTITIES
+        or guess.mentions_people
+        or any(len(str(value)) > 40 or not str(value).strip() for value in guess.counts)
+    ):
         return False
     guess.choices = [str(value) for value, _ in guess.counts.most_common()]
     guess.why.append(f"no other value in {many(seen, 'row')}")
     return True
+
+
+def _code_or_text(guess: Guess) -> None:
+    if not _pattern(guess):
+        _length(guess)
 
 
 def _pattern(guess: Guess) -> bool:
@@ -160,7 +240,11 @@ def _pattern(guess: Guess) -> bool:
 def common_pattern(texts: Collection[str]) -> str:
     """The pattern of codes that are all built alike, as `ORD-[0-9]{6}`; empty where there is none that says something."""
     pieces = [_PIECE.findall(text) for text in texts]
-    if len({len(found) for found in pieces}) != 1 or not 2 <= len(pieces[0]) <= 8 or any("".join(p) != t for p, t in zip(pieces, texts, strict=True)):
+    if (
+        len({len(found) for found in pieces}) != 1
+        or not 2 <= len(pieces[0]) <= 8
+        or any("".join(p) != t for p, t in zip(pieces, texts, strict=True))
+    ):
         return ""
     found, digits = [], False
     for place in zip(*pieces, strict=True):
@@ -179,4 +263,6 @@ def common_pattern(texts: Collection[str]) -> str:
 def _length(guess: Guess) -> None:
     longest = max((len(str(value)) for value in guess.counts), default=0)
     if longest > 20 and guess.present >= _ENOUGH:
-        guess.max_length = next(size for size in (100, 200, 500, 1000, 2000, 5000, 10_000, 100_000, 10**8) if size >= 3 * longest)
+        guess.max_length = next(
+            size for size in (100, 200, 500, 1000, 2000, 5000, 10_000, 100_000, 10**8) if size >= 3 * longest
+        )

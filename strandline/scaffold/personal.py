@@ -12,19 +12,35 @@ from strandline.scaffold.guess import Guess
 _ENOUGH = 0.8
 _LOOKED_AT = 2000
 _BY_NAME: tuple[tuple[str, frozenset[str]], ...] = (
-    ("an e-mail address", frozenset("email mail emailaddress".split())),
-    ("a phone number", frozenset("phone mobile telephone tel fax msisdn cellphone".split())),
-    ("a network address", frozenset("ip ipv4 ipv6 ipaddress".split())),
-    ("a payment card or account", frozenset("iban pan cardnumber bic ccnumber".split())),
-    ("an official number of a person", frozenset("ssn passport taxid nino".split())),
-    ("a date of birth", frozenset("birthday birthdate dob birth".split())),
-    ("the name of a person", frozenset("firstname lastname surname fullname forename username".split())),
-    ("a postal address", frozenset("street".split())),
+    ("an e-mail address", frozenset(["email", "mail", "emailaddress"])),
+    ("a phone number", frozenset(["phone", "mobile", "telephone", "tel", "fax", "msisdn", "cellphone"])),
+    ("a network address", frozenset(["ip", "ipv4", "ipv6", "ipaddress"])),
+    ("a payment card or account", frozenset(["iban", "pan", "cardnumber", "bic", "ccnumber"])),
+    ("an official number of a person", frozenset(["ssn", "passport", "taxid", "nino"])),
+    ("a date of birth", frozenset(["birthday", "birthdate", "dob", "birth"])),
+    ("the name of a person", frozenset(["firstname", "lastname", "surname", "fullname", "forename", "username"])),
+    ("a postal address", frozenset(["street"])),
 )
 _PAIRS: tuple[tuple[str, frozenset[str]], ...] = (
     *(
         ("the name of a person", frozenset((who, "name")))
-        for who in "first last full user family given customer contact passenger patient employee driver holder sender author".split()
+        for who in [
+            "first",
+            "last",
+            "full",
+            "user",
+            "family",
+            "given",
+            "customer",
+            "contact",
+            "passenger",
+            "patient",
+            "employee",
+            "driver",
+            "holder",
+            "sender",
+            "author",
+        ]
     ),
     ("an e-mail address", frozenset(("e", "mail"))),
     ("a network address", frozenset(("remote", "addr"))),
@@ -35,18 +51,135 @@ _PAIRS: tuple[tuple[str, frozenset[str]], ...] = (
     ("a postal address", frozenset(("shipping", "address"))),
     ("a postal address", frozenset(("billing", "address"))),
 )
-_SECRET = frozenset("password passwd pwd secret token apikey authorization cookie credential credentials cvv cvc pin".split())
+_SECRET = frozenset(
+    [
+        "password",
+        "passwd",
+        "pwd",
+        "secret",
+        "token",
+        "apikey",
+        "authorization",
+        "cookie",
+        "credential",
+        "credentials",
+        "cvv",
+        "cvc",
+        "pin",
+    ]
+)
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}")
-_PHONE = re.compile(r"\+[0-9][0-9 ().-]{7,18}|\(?0[0-9]{1,5}\)?[ /-][0-9][0-9 -]{4,14}|\(?[2-9][0-9]{2}\)?[ -][0-9]{3}-[0-9]{4}")
+_PHONE = re.compile(
+    r"\+[0-9][0-9 ().-]{7,18}|\(?0[0-9]{1,5}\)?[ /-][0-9][0-9 -]{4,14}|\(?[2-9][0-9]{2}\)?[ -][0-9]{3}-[0-9]{4}"
+)
 _CARD = re.compile(r"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{1,7}|3[47][0-9]{2}[ -]?[0-9]{6}[ -]?[0-9]{5}")
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?")
 _PERSON = re.compile(r"[A-Z][a-zà-öø-ÿ'’.-]+(?: [A-Z][A-Za-zà-öø-ÿ'’.-]*){1,3}")
 _GIVEN = frozenset(
-    "james mary john patricia robert jennifer michael linda david elizabeth william barbara richard susan joseph jessica thomas sarah "
-    "charles karen daniel nancy matthew lisa anthony anna maria peter paul laura julia sophie emma olivia noah liam lucas leon "
-    "mohammed muhammad ahmed ali fatima omar yusuf wei li chen hiroshi yuki kenji jan piotr anna katarzyna ivan olga dmitri elena "
-    "carlos jose juan luis ana carmen pedro pablo lucia sofia marco giulia francesca luca jean pierre marie claire hans klaus "
-    "jürgen petra sabine lars sven ingrid erik ada grace alan george kate alice bob eve frank henry jack kim lee max nina oscar".split()
+    [
+        "james",
+        "mary",
+        "john",
+        "patricia",
+        "robert",
+        "jennifer",
+        "michael",
+        "linda",
+        "david",
+        "elizabeth",
+        "william",
+        "barbara",
+        "richard",
+        "susan",
+        "joseph",
+        "jessica",
+        "thomas",
+        "sarah",
+        "charles",
+        "karen",
+        "daniel",
+        "nancy",
+        "matthew",
+        "lisa",
+        "anthony",
+        "anna",
+        "maria",
+        "peter",
+        "paul",
+        "laura",
+        "julia",
+        "sophie",
+        "emma",
+        "olivia",
+        "noah",
+        "liam",
+        "lucas",
+        "leon",
+        "mohammed",
+        "muhammad",
+        "ahmed",
+        "ali",
+        "fatima",
+        "omar",
+        "yusuf",
+        "wei",
+        "li",
+        "chen",
+        "hiroshi",
+        "yuki",
+        "kenji",
+        "jan",
+        "piotr",
+        "anna",
+        "katarzyna",
+        "ivan",
+        "olga",
+        "dmitri",
+        "elena",
+        "carlos",
+        "jose",
+        "juan",
+        "luis",
+        "ana",
+        "carmen",
+        "pedro",
+        "pablo",
+        "lucia",
+        "sofia",
+        "marco",
+        "giulia",
+        "francesca",
+        "luca",
+        "jean",
+        "pierre",
+        "marie",
+        "claire",
+        "hans",
+        "klaus",
+        "jürgen",
+        "petra",
+        "sabine",
+        "lars",
+        "sven",
+        "ingrid",
+        "erik",
+        "ada",
+        "grace",
+        "alan",
+        "george",
+        "kate",
+        "alice",
+        "bob",
+        "eve",
+        "frank",
+        "henry",
+        "jack",
+        "kim",
+        "lee",
+        "max",
+        "nina",
+        "oscar",
+    ]
 )
 
 
@@ -80,7 +213,11 @@ def _personal(guess: Guess) -> tuple[str, str]:
         if names <= guess.words and guess.type == "string":
             return what, "named like"
     for what, names in _BY_NAME:
-        if names & guess.words and guess.type in ("string", "integer", "date") and not guess.words & {"id", "count", "type", "verified"}:
+        if (
+            names & guess.words
+            and guess.type in ("string", "integer", "date")
+            and not guess.words & {"id", "count", "type", "verified"}
+        ):
             return what, "named like"
     return "", ""
 

@@ -78,7 +78,7 @@ class Sample:
 
 
 def read_sample(path: Path, most: int = MOST_ROWS) -> Sample:
-    """The first `most` rows of a file; of a folder, of every file of its most frequent format, in about equal parts and name order.
+    """The first `most` rows of a file; of a folder, about equal parts of every file of its most frequent format, in name order.
 
     Bad lines are counted, never an error. Raises UsageError when there is no such file, its name says no format that is read,
     or not one row in it can be understood; SourceError when a compressed file is damaged.

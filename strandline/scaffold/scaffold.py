@@ -10,7 +10,7 @@ from strandline.errors import Problem, UsageError
 from strandline.scaffold.alarm import alert
 from strandline.scaffold.example import example
 from strandline.scaffold.fit import describe
-from strandline.scaffold.guess import Guess, many
+from strandline.scaffold.guess import Guess
 from strandline.scaffold.identity import Identity, event_time_of, key_of, sequence_of
 from strandline.scaffold.limits import guess_limits
 from strandline.scaffold.names import NAME, field_names
@@ -36,7 +36,9 @@ class Scaffold:
     protected: tuple[str, ...]
 
 
-def scaffold(name: str, sample_path: Path, *, generator: bool = False, most: int = MOST_ROWS, to: Path | None = None) -> Scaffold:
+def scaffold(
+    name: str, sample_path: Path, *, generator: bool = False, most: int = MOST_ROWS, to: Path | None = None
+) -> Scaffold:
     """The stream `name` as the sample suggests it. The text has been loaded as the file `to`, so it is valid.
 
     Raises UsageError for a bad name, a sample that is not there or has no time in it, and, which would be a defect of ours, a
@@ -80,15 +82,23 @@ def ensure_valid(text: str, path: Path) -> None:
     wrong: list[Problem] = [problem for problem in problems if problem.level == "error"]
     if wrong:
         told = "\n".join(f"  {problem}" for problem in wrong[:5])
-        raise UsageError(f"the stream made from this sample is not valid. That is a defect of `strandline new`: please report it.\n{told}")
+        raise UsageError(
+            f"the stream made from this sample is not valid. That is a defect of `strandline new`: please report it.\n{told}"
+        )
 
 
 def _understood(sample: Sample) -> tuple[list[Guess], Identity, dict[str, int], list[int]]:
     """The fields over the rows that have a key and a time, the identity, the rows left out by reason, and the rows kept."""
-    frequent = [column for column in sample.columns.values() if sum(column.kinds.values()) > _RARE * sample.rows or sample.rows < 200]
+    frequent = [
+        column for column in sample.columns.values() if sum(column.kinds.values()) > _RARE * sample.rows or sample.rows < 200
+    ]
     names = field_names(column.key for column in frequent)
     guesses = [guess_field(column, names[column.key]) for column in frequent if sum(column.kinds.values())]
-    empty = [Guess(c.key, names[c.key], "string", c.texts[:], c.texts, why=["no value in the sample"]) for c in frequent if not c.kinds]
+    empty = [
+        Guess(c.key, names[c.key], "string", [None] * sample.rows, c.texts, why=["no value in the sample"])
+        for c in frequent
+        if not c.kinds
+    ]
     for guess in guesses:
         mark_personal(guess)
     time, time_why = event_time_of([guess for guess in guesses if not guess.is_protected])
@@ -134,17 +144,23 @@ def _source(sample: Sample, event_time: Guess, *, generator: bool) -> Told:
         told = generator_source(sample, event_time)
         if generator:
             return told
-        return Told(told.value, f"files of Parquet are no source yet, so events like those in the sample are made up; {told.why}")
+        return Told(
+            told.value, f"files of Parquet are no source yet, so events like those in the sample are made up; {told.why}"
+        )
     return files_source(sample)
 
 
 def _about(sample: Sample, left: dict[str, int], fields: Sequence[Guess]) -> list[str]:
     """The first lines: what was read, what was passed over, and that all of it is a guess."""
-    told = [f"Guessed by `strandline new` from {sample.path.name}: {summary(sample, left)}{' (there is more)' if sample.cut else ''}."]
+    told = [
+        f"Guessed by `strandline new` from {sample.path.name}: {summary(sample, left)}{' (there is more)' if sample.cut else ''}."
+    ]
     told.append("Comments say what was guessed and why. Read, mend, and delete them.")
     known = {guess.key for guess in fields}
     rare = [key for key in sample.columns if key not in known]
     if rare:
         some = ", ".join(rare[:5]) + (" …" if len(rare) > 5 else "")
-        told.append(f"Left out, because next to no row has {'it' if len(rare) == 1 else 'them'}, but kept in the raw bytes: {some}.")
+        told.append(
+            f"Left out, because next to no row has {'it' if len(rare) == 1 else 'them'}, but kept in the raw bytes: {some}."
+        )
     return told

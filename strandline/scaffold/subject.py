@@ -14,21 +14,121 @@ from strandline.scaffold.names import column, free_name
 from strandline.scaffold.types import MONEY
 
 _WRONG = frozenset(
-    "error errors err fail failed failure fatal critical denied declined rejected refused fault faulty timeout exception panic severe "
-    "aborted crashed broken lost".split()
+    [
+        "error",
+        "errors",
+        "err",
+        "fail",
+        "failed",
+        "failure",
+        "fatal",
+        "critical",
+        "denied",
+        "declined",
+        "rejected",
+        "refused",
+        "fault",
+        "faulty",
+        "timeout",
+        "exception",
+        "panic",
+        "severe",
+        "aborted",
+        "crashed",
+        "broken",
+        "lost",
+    ]
 )
-_NAMES = frozenset("id device host name user url path message title endpoint sensor metric".split())
+_NAMES = frozenset(["id", "device", "host", "name", "user", "url", "path", "message", "title", "endpoint", "sensor", "metric"])
 _PARTS = re.compile(r"[^a-z]+")
 _DIMENSIONS = frozenset(
-    "endpoint region country city device sensor site store depot category kind type channel service method status state level "
-    "host plan currency product department warehouse line model platform browser source queue topic line direction".split()
+    [
+        "endpoint",
+        "region",
+        "country",
+        "city",
+        "device",
+        "sensor",
+        "site",
+        "store",
+        "depot",
+        "category",
+        "kind",
+        "type",
+        "channel",
+        "service",
+        "method",
+        "status",
+        "state",
+        "level",
+        "host",
+        "plan",
+        "currency",
+        "product",
+        "department",
+        "warehouse",
+        "line",
+        "model",
+        "platform",
+        "browser",
+        "source",
+        "queue",
+        "topic",
+        "line",
+        "direction",
+    ]
 )
 _NUMBERS = frozenset(
-    "value duration latency ms seconds bytes size quantity weight temperature speed distance price amount total energy power kwh kg "
-    "score load usage count pressure".split()
+    [
+        "value",
+        "duration",
+        "latency",
+        "ms",
+        "seconds",
+        "bytes",
+        "size",
+        "quantity",
+        "weight",
+        "temperature",
+        "speed",
+        "distance",
+        "price",
+        "amount",
+        "total",
+        "energy",
+        "power",
+        "kwh",
+        "kg",
+        "score",
+        "load",
+        "usage",
+        "count",
+        "pressure",
+    ]
 )
-ADDITIVE = MONEY | frozenset("bytes quantity count size items units kwh energy distance weight kg duration seconds".split())
-_NOT_NUMBERS = frozenset("id code lat lon lng latitude longitude year month day hour port version zip line number".split())
+ADDITIVE = MONEY | frozenset(
+    ["bytes", "quantity", "count", "size", "items", "units", "kwh", "energy", "distance", "weight", "kg", "duration", "seconds"]
+)
+_NOT_NUMBERS = frozenset(
+    [
+        "id",
+        "code",
+        "lat",
+        "lon",
+        "lng",
+        "latitude",
+        "longitude",
+        "year",
+        "month",
+        "day",
+        "hour",
+        "port",
+        "version",
+        "zip",
+        "line",
+        "number",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +163,9 @@ class Subject:
 def subject_of(fields: Sequence[Guess], identity: Identity) -> Subject:
     """What the fields suggest the events are about."""
     taken = {guess.name for guess in fields}
-    open_fields = [g for g in fields if g.name not in identity.primary_key and g.name != identity.event_time and not g.is_protected]
+    open_fields = [
+        g for g in fields if g.name not in identity.primary_key and g.name != identity.event_time and not g.is_protected
+    ]
     trouble = _trouble(open_fields, taken)
     dimension = _best(open_fields, lambda g: _dimension_score(g))
     number = _best(open_fields, lambda g: -1.0 if g is dimension else _number_score(g))
@@ -85,12 +187,14 @@ def _trouble(fields: Sequence[Guess], taken: set[str]) -> Trouble | None:
     for guess in fields:
         if is_http_status(guess):
             rows = [isinstance(value, int) and value >= 400 for value in guess.values]
-            return Trouble(free_name("is_error", taken), f"{column(guess.name)} >= 400", rows, "from 400 on HTTP says that it failed")
+            return Trouble(
+                free_name("is_error", taken), f"{column(guess.name)} >= 400", rows, "from 400 on HTTP says that it failed"
+            )
     for guess in fields:
         if guess.type == "boolean" and guess.words & _WRONG | guess.words & {"fraud", "anomaly", "alarm"}:
             return Trouble(guess.name, None, [value is True for value in guess.values], "named like something that goes wrong")
     for guess in fields:
-        if guess.type != "string" or guess.distinct > 30 or guess.words & _NAMES or guess.present < 4:
+        if guess.type != "string" or guess.distinct > 30 or guess.words & _NAMES or guess.present < 4 or guess.mentions_people:
             continue
         bad = [str(value) for value in guess.counts if len(str(value)) <= 24 and _WRONG & set(_PARTS.split(str(value).lower()))]
         if bad and sum(guess.counts[text] for text in bad) < 0.5 * guess.present:
@@ -102,9 +206,13 @@ def _trouble(fields: Sequence[Guess], taken: set[str]) -> Trouble | None:
 
 
 def _dimension_score(guess: Guess) -> float:
-    if guess.type not in ("string", "boolean", "integer") or not 2 <= guess.distinct <= 100 or guess.present < 0.9 * len(guess.values):
+    if (
+        guess.type not in ("string", "boolean", "integer")
+        or not 2 <= guess.distinct <= 100
+        or guess.present < 0.9 * len(guess.values)
+    ):
         return -1.0
-    if guess.distinct > 0.75 * guess.present or (guess.type == "integer" and guess.distinct > 20):
+    if guess.mentions_people or guess.distinct > 0.75 * guess.present or (guess.type == "integer" and guess.distinct > 20):
         return -1.0
     if max(len(str(value)) for value in guess.counts) > 60:
         return -1.0

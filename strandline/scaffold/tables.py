@@ -46,7 +46,7 @@ def derived(subject: Subject) -> dict[str, Told]:
 
 def rules(subject: Subject, sample: Sample) -> list[Told]:
     """The rules: usual ranges and orders of times as warnings, and a budget for what a run may refuse."""
-    found = []
+    found: list[Told] = []
     names: set[str] = set()
     ordered = [g for g in (subject.number, *subject.fields) if g is not None and g.is_numeric]
     for guess in dict.fromkeys(g.name for g in ordered):
@@ -66,7 +66,13 @@ def rules(subject: Subject, sample: Sample) -> list[Told]:
 
 def _usual(guess: Guess, names: set[str]) -> Told | None:
     """A range that half a percent of the values is about to leave at most, when that is narrower than what is allowed."""
-    if guess.present < _ENOUGH or guess.distinct <= 12 or is_http_status(guess) or guess.is_protected or guess.words & {"id", "code"}:
+    if (
+        guess.present < _ENOUGH
+        or guess.distinct <= 12
+        or is_http_status(guess)
+        or guess.is_protected
+        or guess.words & {"id", "code"}
+    ):
         return None
     low, high = guess.quantile(0.005), guess.quantile(0.995)
     room = 0.25 * (high - low)

@@ -71,12 +71,12 @@ def template(answers: Answers, to: Path | None = None) -> str:
 
 
 def _fields(answers: Answers) -> tuple[Guess, Guess, Guess, Guess]:
-    key, time, dimension, number = (
-        Guess(key, name_of(key), type_, [], [])
-        for key, type_ in (
-            (answers.key, "string"), (answers.time, "timestamp"), (answers.dimension, "string"), (answers.number, "number"),
-        )
-    )  # fmt: skip
+    key, time = (
+        Guess(answers.key, name_of(answers.key), "string", [], []),
+        Guess(answers.time, name_of(answers.time), "timestamp", [], []),
+    )
+    dimension = Guess(answers.dimension, name_of(answers.dimension), "string", [], [])
+    number = Guess(answers.number, name_of(answers.number), "number", [], [])
     key.required = time.required = dimension.required = True
     number.minimum = 0
     key.generate, time.generate = "uuid", "event_time"
@@ -88,9 +88,14 @@ def _fields(answers: Answers) -> tuple[Guess, Guess, Guess, Guess]:
 
 def _source(answers: Answers) -> Told:
     if answers.source == "files":
-        return Told({"type": "files", "location": answers.place or "/data/" + answers.name, "pattern": "*.ndjson*"}, "a file is taken once")
+        return Told(
+            {"type": "files", "location": answers.place or "/data/" + answers.name, "pattern": "*.ndjson*"},
+            "a file is taken once",
+        )
     if answers.source == "http":
-        return Told({"type": "http", "url": answers.place or "https://api.example.com/v1/events"}, "a list of records, read with GET")
+        return Told(
+            {"type": "http", "url": answers.place or "https://api.example.com/v1/events"}, "a list of records, read with GET"
+        )
     faults: dict[str, Any] = {"duplicate": 0.02, "malformed": 0.005}
     return Told({"type": "generator", "rows": {"mean": 100}, "faults": faults}, "simulated, until there is a source")
 

@@ -24,9 +24,48 @@ _PLAIN = re.compile(r"[+-]?[0-9]+(?:\.([0-9]+))?")
 _PADDED = re.compile(r"[+-]?0[0-9]+")
 _LARGEST = 1e18
 MONEY = frozenset(
-    "amount price cost total subtotal fee fees balance revenue tax vat discount salary turnover payment refund paid due".split()
+    [
+        "amount",
+        "price",
+        "cost",
+        "total",
+        "subtotal",
+        "fee",
+        "fees",
+        "balance",
+        "revenue",
+        "tax",
+        "vat",
+        "discount",
+        "salary",
+        "turnover",
+        "payment",
+        "refund",
+        "paid",
+        "due",
+    ]
 )
-_TEXTUAL = frozenset("phone mobile tel telephone fax zip zipcode postcode postal card pan iban ssn account isbn ean gtin".split())
+_TEXTUAL = frozenset(
+    [
+        "phone",
+        "mobile",
+        "tel",
+        "telephone",
+        "fax",
+        "zip",
+        "zipcode",
+        "postcode",
+        "postal",
+        "card",
+        "pan",
+        "iban",
+        "ssn",
+        "account",
+        "isbn",
+        "ean",
+        "gtin",
+    ]
+)
 
 
 def guess_field(column: Column, name: str) -> Guess:

@@ -41,7 +41,9 @@ def yaml_of(parts: Parts) -> str:
     head += [f"stream: {parts.name}", "version: 0.1.0", "description:", f"  purpose: {sentence(parts.purpose)}"]
     if parts.usage:
         head.append(f"  usage: {sentence(parts.usage)}")
-    head += beside(f"team: {flow(parts.team)}", "change this: who answers for the stream" if "example" in flow(parts.team) else "")
+    head += beside(
+        f"team: {flow(parts.team)}", "change this: who answers for the stream" if "example" in flow(parts.team) else ""
+    )
     if parts.tags:
         head.append(f"tags: {flow(list(parts.tags))}")
     blocks = [head, _source(parts.source), _schema(parts), _rules(parts.rules), _derived(parts.derived), _gold(parts.gold)]
@@ -140,7 +142,9 @@ def _gold(tables: Mapping[str, Told]) -> list[str]:
         if told.value.get("dimensions"):
             lines.append(f"    dimensions: {flow(told.value['dimensions'])}")
         lines.append("    metrics:")
-        lines += aligned([(f"      {scalar(metric)}:", flow(each.value), each.why) for metric, each in told.value["metrics"].items()])
+        lines += aligned(
+            [(f"      {scalar(metric)}:", flow(each.value), each.why) for metric, each in told.value["metrics"].items()]
+        )
     return lines
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 WIDTH = 128
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*(?: [A-Za-z0-9_./@+-]+)*")
-_WORDS = frozenset("true false null yes no on off nan inf".split())
+_WORDS = frozenset(["true", "false", "null", "yes", "no", "on", "off", "nan", "inf"])
 _IN_BLOCK = re.compile(r"[A-Za-z_(][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff#\"]*")
 
 

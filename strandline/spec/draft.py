@@ -10,7 +10,7 @@ from strandline.errors import Problem
 from strandline.spec.document import Document, dotted
 from strandline.spec.expressions import ExpressionError, ExpressionType, TypedExpression, parse_expression
 from strandline.spec.positions import Path
-from strandline.spec.reach import Domain, Reach, dead_values, reach_of
+from strandline.spec.reach import Domain, Domains, Reach, dead_values, reach_of
 from strandline.spec.wording import did_you_mean, either, listed
 
 Condition = Literal["rule", "budget", "filter", "alert"]
@@ -27,21 +27,32 @@ class Columns:
     growths: dict[str, int] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
     domains: dict[str, Domain] = field(default_factory=dict)
+    drawn: dict[str, Domain] = field(default_factory=dict)
+    """What simulated rows have: at most what `domains` says, and of fewer columns."""
 
     def add(
-        self, name: str, kind: ExpressionType, scale: int | None = None, growth: int = 1, domain: Domain | None = None
+        self,
+        name: str,
+        kind: ExpressionType,
+        scale: int | None = None,
+        growth: int = 1,
+        domain: Domain | None = None,
+        drawn: Domain | None = None,
     ) -> None:
         """Adds or replaces one column."""
         self.types[name] = kind
         if domain is not None:
             self.domains[name] = domain
+        if drawn is not None:
+            self.drawn[name] = drawn
         self.growths[name] = growth
         if scale is not None:
             self.scales[name] = scale
 
-    def copy(self) -> Columns:
-        """A copy that can be added to."""
-        return Columns(dict(self.types), dict(self.scales), dict(self.growths), set(self.dropped), dict(self.domains))
+    @property
+    def simulated(self) -> Domains | None:
+        """The domains of simulated rows; None when the source is not a generator."""
+        return {**self.domains, **self.drawn} if self.drawn else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +185,23 @@ class Draft:
             self.report("SL407", path, "is the same for every row: it names no column", "name a column, or remove it")
             return None
         if found is not None:
-            self._check_reach(path, reach_of(found.node, columns.domains), of)
+            reach = reach_of(found.node, columns.domains)
+            self._check_reach(path, reach, of)
+            simulated = columns.simulated
+            if simulated is not None and reach.true and reach.false:
+                self._check_drawn(path, reach_of(found.node, simulated), of)
         return found
+
+    def _check_drawn(self, path: Path, reach: Reach, of: Condition) -> None:
+        """Notes what no simulated row does."""
+        if not reach.true or (of == "rule" and not reach.false):
+            message = f"{_NEVER[of] if not reach.true else 'never fails'}, given what the generator draws"
+            hint = "let the generator draw such values: a wider distribution, an incident, or faults.breaks"
+            self.report("SL415", path, message, hint, level="note")
 
     def _check_reach(self, path: Path, reach: Reach, of: Condition) -> None:
         if not reach.true and not any(problem.code == "SL410" and problem.field == dotted(path) for problem in self.problems):
-            ruled_out = f"{_COUNTED} rules it out" if of == "budget" else f"{_DECLARED} rules it out"
+            ruled_out = f"{_COUNTED} rules it out" if of == "budget" else f"{_DECLARED}, or the condition itself, rules it out"
             self.report("SL411", path, _NEVER[of], ruled_out)
         elif not reach.false and of in ("rule", "budget"):
             why = f"{_COUNTED} implies it" if of == "budget" else f"{_DECLARED} already implies it"
@@ -200,7 +222,7 @@ class Draft:
             self.report("SL406", path, f"must be {allowed} (saw {_article(found.type)})")
 
 
-_DECLARED = "what the fields declare (minimum, maximum, choices)"
+_DECLARED = "what the fields declare (minimum, maximum, choices, required)"
 _COUNTED = "counts are never below 0 and ratios from 0 to 1, which"
 _NEVER = {
     "rule": "no row can satisfy it",

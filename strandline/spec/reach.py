@@ -1,29 +1,24 @@
-"""What a condition can come to, given what the fields declare: whether it can hold at all, and whether it can fail.
+"""What a condition can come to, given what the columns can be: whether it can hold at all, and whether it can fail.
 
-Sound, not complete: what is said to be impossible is impossible for every good row. NULL is left out: a rule takes it as
-satisfied, a filter and an alert do not.
+Sound, not complete: what is said to be impossible is impossible for every row whose columns lie in the domains. NULL makes
+neither true nor false. A condition is followed part by part, and each part that must hold narrows what the columns can be for
+the others, so that `status = 'paid' and status = 'open'` is found to hold never.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from strandline.spec.expressions.nodes import Call, Case, ColumnName, Constant, Node, Operation, Test, walk
+from strandline.spec.domains import ANYTHING, NOTHING, Domain, Domains, Range
+from strandline.spec.expressions.nodes import Case, ColumnName, Constant, Node, Operation, Test, walk
 
-_EVERYTHING = (-math.inf, math.inf)
-_PARTS = {"month": (1.0, 12.0), "day": (1.0, 31.0), "hour": (0.0, 23.0), "minute": (0.0, 59.0), "dow": (0.0, 6.0)}
-Range = tuple[float, float]
+__all__ = ["Domain", "Domains", "Reach", "dead_values", "narrowed", "reach_of"]
 
-
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """The values a column can have: numbers from `low` to `high`, or one of `choices` when they are declared."""
-
-    low: float = -math.inf
-    high: float = math.inf
-    choices: frozenset[str] | None = None
+_NUMERIC = ("integer", "number", "decimal")
+_OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+_TURNED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +29,194 @@ class Reach:
     false: bool = True
 
 
-Domains = Mapping[str, Domain]
-
-
 def reach_of(node: Node, domains: Domains) -> Reach:
     """What the condition can come to; both when nothing is known."""
+    return Reach(narrowed(node, True, domains) is not None, narrowed(node, False, domains) is not None)
+
+
+def narrowed(node: Node, truth: bool, domains: Domains) -> Domains | None:
+    """What the columns can be in rows where the condition is true (or false); None when there is no such row."""
     match node:
-        case Operation(operator="and"):
-            parts = [reach_of(part, domains) for part in node.operands]
-            return Reach(all(part.true for part in parts), any(part.false for part in parts))
-        case Operation(operator="or"):
-            parts = [reach_of(part, domains) for part in node.operands]
-            return Reach(any(part.true for part in parts), all(part.false for part in parts))
+        case Constant(kind="boolean"):
+            return domains if (node.text == "true") == truth else None
+        case ColumnName():
+            return _choose(node, frozenset(("true" if truth else "false",)), domains)
         case Operation(operator="not"):
-            part = reach_of(node.operands[0], domains)
-            return Reach(part.false, part.true)
+            return narrowed(node.operands[0], not truth, domains)
+        case Operation(operator="and" | "or"):
+            return _chain(node, truth, domains)
         case Operation(operator="=" | "<>" | "<" | "<=" | ">" | ">="):
-            return _compared(node, domains)
-        case Test(kind="in" | "between"):
-            found = _between(node, domains) if node.kind == "between" else _in(node, domains)
-            return Reach(found.false, found.true) if node.negated else found
-    return Reach()
+            operator = node.operator if truth else _OPPOSITE[node.operator]
+            return _compared(operator, node.operands[0], node.operands[1], domains)
+        case Test():
+            return _tested(node, truth != node.negated, domains)
+    return domains
+
+
+def _chain(node: Operation, truth: bool, domains: Domains) -> Domains | None:
+    if (node.operator == "and") != truth:
+        return domains if any(narrowed(part, truth, domains) is not None for part in node.operands) else None
+    held: Domains | None = domains
+    for part in (*node.operands, *node.operands[:-1]):  # a later part may narrow what an earlier one needs
+        held = narrowed(part, truth, held)
+        if held is None:
+            return None
+    return held
+
+
+def _tested(node: Test, holds: bool, domains: Domains) -> Domains | None:
+    operand, others = node.operand, node.others
+    match node.kind:
+        case "null":
+            return _absent(operand, domains) if holds else _present(operand, domains)
+        case "true" | "false":
+            return narrowed(operand, node.kind == "true", domains) if holds else domains
+        case "between":
+            ways = ((">=" if holds else "<", others[0]), ("<=" if holds else ">", others[1]))
+            if not holds:
+                return domains if any(_compared(o, operand, end, domains) is not None for o, end in ways) else None
+            inner = _compared(ways[0][0], operand, ways[0][1], domains)
+            return None if inner is None else _compared(ways[1][0], operand, ways[1][1], inner)
+        case "in":
+            return _in(operand, others, domains) if holds else _not_in(operand, others, domains)
+    return _present(operand, domains)
+
+
+def _in(operand: Node, others: list[Node], domains: Domains) -> Domains | None:
+    if not any(_compared("=", operand, other, domains) is not None for other in others):
+        return None
+    texts = frozenset(other.text for other in others if isinstance(other, Constant) and other.kind == "text")
+    if isinstance(operand, ColumnName) and operand.type == "string" and all(isinstance(other, Constant) for other in others):
+        return _choose(operand, texts, domains)
+    return _present(operand, domains)
+
+
+def _not_in(operand: Node, others: list[Node], domains: Domains) -> Domains | None:
+    held: Domains | None = domains
+    for other in others:
+        held = None if held is None else _compared("<>", operand, other, held)
+    return held
+
+
+def _compared(operator: str, left: Node, right: Node, domains: Domains) -> Domains | None:
+    """What the columns can be where the comparison is true."""
+    if left.type in _NUMERIC and right.type in _NUMERIC:
+        return _numbers(operator, left, right, domains)
+    if left.type in ("string", "boolean") and right.type == left.type and operator in ("=", "<>"):
+        return _texts(operator, left, right, domains)
+    held = _present(left, domains)
+    return None if held is None else _present(right, held)
+
+
+def _numbers(operator: str, left: Node, right: Node, domains: Domains) -> Domains | None:
+    from strandline.spec.ranges import range_of
+
+    a, b = range_of(left, domains), range_of(right, domains)
+    if a[0] > a[1] or b[0] > b[1] or not _possible(operator, a, b):
+        return None
+    held = _bound(left, operator, b, domains)
+    return None if held is None else _bound(right, _TURNED[operator], a, held)
+
+
+def _possible(operator: str, a: Range, b: Range) -> bool:
+    match operator:
+        case "=":
+            return a[0] <= b[1] and b[0] <= a[1]
+        case "<>":
+            return not a[0] == a[1] == b[0] == b[1]
+        case "<":
+            return a[0] < b[1]
+        case "<=":
+            return a[0] <= b[1]
+        case ">":
+            return a[1] > b[0]
+    return a[1] >= b[0]
+
+
+def _bound(node: Node, operator: str, other: Range, domains: Domains) -> Domains | None:
+    """Narrows a column that is compared with something between the bounds `other`."""
+    if not isinstance(node, ColumnName):
+        return domains
+    domain, (low, high) = domains.get(node.name, ANYTHING).present(), other
+    if operator == "<>":
+        if low == high and domain.numbers is not None:
+            domain = Domain(domain.low, domain.high, domain.choices, False, domain.numbers - {low})
+    elif operator == "=":
+        domain = domain.within(low, high)
+    elif operator in ("<", "<="):
+        domain = domain.within(-math.inf, _below(high, node.type) if operator == "<" else high)
+    else:
+        domain = domain.within(_above(low, node.type) if operator == ">" else low, math.inf)
+    return None if domain.is_empty else {**domains, node.name: domain}
+
+
+def _below(bound: float, kind: str) -> float:
+    """The greatest value of a type below a bound; decimals may lie closer to it than this can say."""
+    if math.isinf(bound) or kind == "decimal" or abs(bound) >= 2**53:
+        return bound
+    return math.ceil(bound) - 1.0 if kind == "integer" else math.nextafter(bound, -math.inf)
+
+
+def _above(bound: float, kind: str) -> float:
+    return -_below(-bound, kind)
+
+
+def _texts(operator: str, left: Node, right: Node, domains: Domains) -> Domains | None:
+    from strandline.spec.ranges import texts_of
+
+    a, b = texts_of(left, domains), texts_of(right, domains)
+    held: Domains | None = domains
+    for node, own, other in ((left, a, b), (right, b, a)):
+        if held is None or own == frozenset():
+            return None
+        if operator == "=":
+            held = held if other is None else _kept(node, own, other, held)
+        elif own is not None and other is not None and len(other) == 1:
+            held = _kept(node, own, own - other, held)
+        else:
+            held = _present(node, held)
+    return held
+
+
+def _kept(node: Node, own: frozenset[str] | None, allowed: frozenset[str], domains: Domains) -> Domains | None:
+    if own is not None and not own & allowed:
+        return None
+    return _choose(node, allowed, domains) if isinstance(node, ColumnName) else domains
+
+
+def _choose(node: ColumnName, allowed: frozenset[str], domains: Domains) -> Domains | None:
+    domain = domains.get(node.name, ANYTHING).present().among(allowed)
+    return None if domain.is_empty else {**domains, node.name: domain}
+
+
+def _present(node: Node, domains: Domains) -> Domains | None:
+    """Where the part has a value."""
+    if not isinstance(node, ColumnName):
+        return domains
+    domain = domains.get(node.name, ANYTHING)
+    if domain.is_empty:
+        return None
+    return {**domains, node.name: domain.present()} if domain.nullable else domains
+
+
+def _absent(node: Node, domains: Domains) -> Domains | None:
+    if not isinstance(node, ColumnName):
+        return domains
+    return {**domains, node.name: NOTHING} if domains.get(node.name, ANYTHING).nullable else None
 
 
 def dead_values(node: Node, domains: Domains) -> Iterator[tuple[Constant, str, frozenset[str]]]:
     """Each text compared with a column that never has it: the text, the column, and the values that it has."""
+    for column, value in texts_compared(node):
+        choices = domains.get(column.name, ANYTHING).choices if column.type == "string" else None
+        if choices is not None and value.text not in choices:
+            yield value, column.name, choices
+
+
+def texts_compared(node: Node) -> Iterator[tuple[ColumnName, Constant]]:
+    """Each column and text that are compared for equality, in the order they are written."""
+    if isinstance(node, ColumnName):
+        return
     for part in walk(node):
         if isinstance(part, Operation) and part.operator in ("=", "<>"):
             pairs = [(part.operands[0], part.operands[1]), (part.operands[1], part.operands[0])]
@@ -69,110 +227,5 @@ def dead_values(node: Node, domains: Domains) -> Iterator[tuple[Constant, str, f
         else:
             continue
         for column, value in pairs:
-            choices = _choices(column, domains)
-            if choices is None or not isinstance(column, ColumnName) or not isinstance(value, Constant):
-                continue
-            if value.kind == "text" and value.text not in choices:
-                yield value, column.name, choices
-
-
-def range_of(node: Node, domains: Domains) -> Range:
-    """The least and greatest number a part can have."""
-    match node:
-        case Constant(kind="integer" | "number"):
-            return float(node.text), float(node.text)
-        case ColumnName():
-            domain = domains.get(node.name, Domain())
-            return domain.low, domain.high
-        case Operation(operator="neg"):
-            low, high = range_of(node.operands[0], domains)
-            return -high, -low
-        case Operation(operator="+" | "-" | "*"):
-            return _arithmetic(node, domains)
-        case Call(name="abs"):
-            low, high = range_of(node.arguments[0], domains)
-            return (max(0.0, low, -high), max(abs(low), abs(high)))
-        case Call(name="length"):
-            return 0.0, math.inf
-        case Call(name="extract"):
-            return _PARTS.get(node.unit, _EVERYTHING)
-    return _EVERYTHING
-
-
-def _arithmetic(node: Operation, domains: Domains) -> Range:
-    (a, b), (c, d) = (range_of(part, domains) for part in node.operands)
-    if node.operator == "+":
-        ends = [a + c, b + d]
-    elif node.operator == "-":
-        ends = [a - d, b - c]
-    else:
-        ends = [a * c, a * d, b * c, b * d]
-    return _EVERYTHING if any(math.isnan(end) for end in ends) else (min(ends), max(ends))
-
-
-def _compared(node: Operation, domains: Domains) -> Reach:
-    left, right = node.operands
-    if left.type == "string":
-        for column, value in ((left, right), (right, left)):
-            choices = _choices(column, domains)
-            if choices is not None and isinstance(value, Constant) and value.kind == "text" and node.operator in ("=", "<>"):
-                equal = Reach(value.text in choices, choices != {value.text})
-                return equal if node.operator == "=" else Reach(equal.false, equal.true)
-        return Reach()
-    if not _are_numbers(left, right):
-        return Reach()
-    return _COMPARED[node.operator](range_of(left, domains), range_of(right, domains))
-
-
-def _between(node: Test, domains: Domains) -> Reach:
-    low, high = node.others
-    if not _are_numbers(node.operand, low, high):
-        return Reach()
-    value = range_of(node.operand, domains)
-    above, below = _at_least(value, range_of(low, domains)), _at_least(range_of(high, domains), value)
-    return Reach(above.true and below.true, above.false or below.false)
-
-
-def _in(node: Test, domains: Domains) -> Reach:
-    choices = _choices(node.operand, domains)
-    texts = {other.text for other in node.others if isinstance(other, Constant) and other.kind == "text"}
-    if choices is not None and len(texts) == len({id(other) for other in node.others}):
-        return Reach(bool(texts & choices), not choices <= texts)
-    return Reach()
-
-
-def _choices(node: Node, domains: Domains) -> frozenset[str] | None:
-    return (
-        domains[node.name].choices if isinstance(node, ColumnName) and node.type == "string" and node.name in domains else None
-    )
-
-
-def _are_numbers(*nodes: Node) -> bool:
-    return all(node.type in ("integer", "number", "decimal") for node in nodes)
-
-
-def _equal(left: Range, right: Range) -> Reach:
-    return Reach(left[0] <= right[1] and right[0] <= left[1], not left[0] == left[1] == right[0] == right[1])
-
-
-def _less(left: Range, right: Range) -> Reach:
-    return Reach(left[0] < right[1], left[1] >= right[0])
-
-
-def _at_least(left: Range, right: Range) -> Reach:
-    less = _less(left, right)
-    return Reach(less.false, less.true)
-
-
-def _swapped(reach: Reach) -> Reach:
-    return Reach(reach.false, reach.true)
-
-
-_COMPARED: dict[str, Callable[[Range, Range], Reach]] = {
-    "=": _equal,
-    "<>": lambda left, right: _swapped(_equal(left, right)),
-    "<": _less,
-    ">=": _at_least,
-    ">": lambda left, right: _less(right, left),
-    "<=": lambda left, right: _at_least(right, left),
-}
+            if isinstance(column, ColumnName) and isinstance(value, Constant) and value.kind == "text":
+                yield column, value

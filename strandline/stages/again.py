@@ -31,11 +31,7 @@ def landed_lines(
     schema = schemas.realtime(stream)
     stale = [f for f in files if anew or not is_current(stream, f)]
     if not stale:
-        full = snapshot.schema
-        for wanted in schema:
-            if wanted.name not in full.names:
-                full = full.append(wanted)
-        return snapshot.dataset(files=files).replace_schema(full)
+        return with_columns(snapshot.dataset(files=files), schema)
     kept = {f.path for f in stale}
     current = [f for f in files if f.path not in kept]
 
@@ -46,6 +42,15 @@ def landed_lines(
                 yield _as_landed(batch, schema)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def with_columns(dataset: pads.Dataset, schema: pa.Schema) -> pads.Dataset:
+    """The dataset with every column of `schema`; one that its table lacks yet is NULL."""
+    full = dataset.schema
+    for wanted in schema:
+        if wanted.name not in full.names:
+            full = full.append(wanted)
+    return dataset.replace_schema(full)
 
 
 def is_current(stream: Stream, file: DataFile) -> bool:

@@ -21,6 +21,7 @@ from strandline.lake.tables import Commit, DataFile, Snapshot
 from strandline.plan import schemas
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
+from strandline.stages.again import with_columns
 
 _SHOWN = 5
 
@@ -96,7 +97,8 @@ def _copy(runtime: Runtime, stream: Stream, source: Snapshot, files: Sequence[Da
     ordered = sorted(files, key=lambda f: (f.partition, f.minimum["_landing_start"]))
     for done in range(0, len(ordered), 64):
         runtime.progress(f"bronze {stream.name}", done, len(ordered))
-        writer.write_all(source.dataset(files=ordered[done : done + 64]).to_batches())
+        rows = with_columns(source.dataset(files=ordered[done : done + 64]), schemas.realtime(stream))
+        writer.write_all(rows.to_batches())
     runtime.progress(f"bronze {stream.name}", len(ordered), len(ordered))
 
 

@@ -13,7 +13,7 @@ from strandline.plan import schemas
 from strandline.plan.aggregate import aggregate
 from strandline.runtime import Runtime
 from strandline.spec.model import GoldTable, Grain, Stream
-from strandline.stages.silver import with_columns
+from strandline.stages.again import with_columns
 
 DEFINITION = "definition"
 """The position of an aggregate that changes with its declaration."""

@@ -31,10 +31,11 @@ from strandline.plan import schemas
 from strandline.plan.judge import deduplicate
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
+from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
 from strandline.stages.gold import refresh
 from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files
-from strandline.stages.silver import CONTRACT, RESTATEMENTS, with_columns
+from strandline.stages.silver import CONTRACT, RESTATEMENTS
 
 if TYPE_CHECKING:
     from strandline.engines.duckdb import DuckEngine, DuckSession

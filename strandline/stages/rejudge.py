@@ -23,10 +23,10 @@ from strandline.plan import schemas
 from strandline.plan.judge import deduplicate
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
-from strandline.stages.again import parsed_again
+from strandline.stages.again import landed_lines, parsed_again, with_columns
 from strandline.stages.bronze import Line
-from strandline.stages.rows import JUDGED, Judged, check_fail_rules, counts_of, judge_files, judge_lines, refused_rows
-from strandline.stages.silver import dates_of_same_keys, ledger_total, with_columns
+from strandline.stages.rows import JUDGED, Judged, check_fail_rules, counts_of, judge_lines, refused_rows
+from strandline.stages.silver import dates_of_same_keys, ledger_total
 
 if TYPE_CHECKING:
     from strandline.engines.duckdb import DuckEngine, DuckSession
@@ -121,7 +121,7 @@ def rejudge(
     runtime.progress(f"{scope.kind} {stream.name}: judge", 0, None)
     judged = _judge(engine, session, stream, tables, scope, horizon)
     runtime.progress(f"{scope.kind} {stream.name}: compare", 0, None)
-    days, good, rows = _silver(engine, session, stream, tables, scope, judged, retyped, retyped or moved)
+    days, good, rows = _silver(engine, session, stream, tables, scope, judged, retyped or moved)
     landing_days, reasons = _quarantine(engine, session, stream, tables, judged, horizon)
     return Rejudged(judged, days, landing_days, good, rows, reasons, horizon, retyped)
 
@@ -174,9 +174,9 @@ def _judge(
         judged = judge_lines(engine, session, stream, schemas.realtime(stream).empty_table())
     else:
         files = [f for f in tables.bronze.files if f.ordinal <= tables.taken]
-        judged = judge_files(engine, session, stream, tables.bronze, files, anew=True)
+        judged = judge_lines(engine, session, stream, landed_lines(stream, tables.bronze, files, anew=True))
     if scope.kind == "rebuild" and not scope.whole:
-        return _narrowed(session, tables, scope, judged, horizon)
+        judged = _narrowed(session, tables, scope, judged, horizon)
     check_fail_rules(stream, session, judged.judgement)
     return judged
 
@@ -221,7 +221,6 @@ def _silver(
     tables: Tables,
     scope: Scope,
     judged: Judged,
-    retyped: bool,
     everything: bool,
 ) -> tuple[tuple[date, ...], int, int]:
     """The days that differ, by how many rows they grow, and how many rows there are after."""
@@ -234,9 +233,9 @@ def _silver(
     elif tables.silver:
         days |= set(dates_of_same_keys(session, stream, tables.silver, engine))
     held = tables.silver_files(days)
-    if tables.silver and held and not retyped:
+    if tables.silver and held:
         session.register("held_rows", with_columns(tables.silver.dataset(files=held), schema))
-        session.materialise(BEFORE, f"SELECT {names} FROM held_rows")
+        session.materialise(BEFORE, f"SELECT {_as_typed(engine, stream, tables.silver)} FROM held_rows")
     else:
         session.materialise(BEFORE, f"{good} AND FALSE")
     source = f"({good})" if scope.kind == "rebuild" else f"({good} UNION ALL SELECT {names} FROM {BEFORE})"
@@ -245,6 +244,15 @@ def _silver(
     after = {r["day"]: r["n"] for r in session.rows(f"SELECT event_date AS day, COUNT(*) AS n FROM {AFTER} GROUP BY 1")}
     before = sum(f.rows for f in tables.silver_files(changed))
     return tuple(sorted(changed)), sum(after.get(day, 0) for day in changed) - before, sum(after.values())
+
+
+def _as_typed(engine: DuckEngine, stream: Stream, silver: Snapshot) -> str:
+    """The select list of silver's columns in the types of today; NULL where a value cannot be one of these."""
+    other = set(silver.retyped(schemas.silver(stream)))
+    types = {f.name: engine.dialect.type_name(f.type, f.scale) for f in stream.fields}
+    types |= {d.name: engine.dialect.type_name(d.type, d.scale, 38) for d in stream.derived}
+    quoted = {name: engine.dialect.quote(name) for name in schemas.silver(stream).names}
+    return ", ".join(f"TRY_CAST({q} AS {types[n]}) AS {q}" if n in other else q for n, q in quoted.items())
 
 
 def differing(engine: DuckEngine, session: DuckSession, one: str, other: str, names: list[str], by: str) -> list[date]:

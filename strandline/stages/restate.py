@@ -82,17 +82,26 @@ def restate(runtime: Runtime, stream: Stream, scope: Scope) -> dict[str, int]:
     raise AssertionError("the loop returns or raises")
 
 
-def is_unfinished(silver: Snapshot | None, ledger: Snapshot | None, stream: Stream) -> bool:
+def is_unfinished(tables: Tables, stream: Stream) -> bool:
     """Whether a restatement was begun that the ledger does not have yet."""
-    if silver is None:
-        return False
-    return silver.position(RESTATEMENTS) != (ledger.position(restated_position(stream, RESTATEMENTS)) if ledger else 0)
+    return bool(tables.silver) and bool(_unbooked(tables.silver, tables.quarantine, tables.ledger, stream))
+
+
+def _unbooked(
+    silver_now: Snapshot | None, quarantine: Snapshot | None, ledger: Snapshot | None, stream: Stream
+) -> dict[str, int]:
+    """What the ledger has not booked yet: by how many lines `good` and each reason were restated, and how often it was."""
+    now = {"good": silver_now.position(RESTATED), RESTATEMENTS: silver_now.position(RESTATEMENTS)} if silver_now else {}
+    if quarantine:
+        now |= {reason: quarantine.position(f"{RESTATED}/{reason}") for reason in REASONS}
+    booked = {name: ledger.position(restated_position(stream, name)) if ledger else 0 for name in now}
+    return {name: value - booked[name] for name, value in now.items() if value != booked[name]}
 
 
 def _begun(runtime: Runtime, stream: Stream) -> Scope | None:
     """The scope of a restatement that was begun and not ended; of a replay all that is in quarantine."""
     tables = Tables.of(runtime, stream)
-    if tables.silver is None or not is_unfinished(tables.silver, tables.ledger, stream):
+    if tables.silver is None or RESTATEMENTS not in _unbooked(tables.silver, None, tables.ledger, stream):
         return None
     start, end = (_day(tables.silver.position(name)) for name in (_START, _END))
     return Scope(_KINDS[tables.silver.position(_KIND)], start, end)  # type: ignore[arg-type]
@@ -229,16 +238,14 @@ def _commit_ledger(work: _Work, found: Rejudged) -> dict[str, int]:
         assert quarantine is not None
         if quarantine.position(RESTATEMENTS) != silver_now.position(RESTATEMENTS):
             raise SupersededError(f"another restatement of {stream.name} has begun")
-        now = {"good": silver_now.position(RESTATED), RESTATEMENTS: silver_now.position(RESTATEMENTS)}
-        now |= {reason: quarantine.position(f"{RESTATED}/{reason}") for reason in REASONS}
-        new = {name: value - snapshot.position(restated_position(stream, name)) for name, value in now.items()}
-        new = {name: n for name, n in new.items() if n}
+        new = _unbooked(silver_now, quarantine, snapshot, stream)
         if not new:
             return None
         reasons = {name: n for name, n in new.items() if name in REASONS}
         good, quarantined = new.get("good", 0), sum(reasons.values())
         booked.update(good=good, quarantined=quarantined, duplicates=-good - quarantined)
-        positions = {restated_position(stream, name): now[name] for name in new}
+        places = {name: restated_position(stream, name) for name in new}
+        positions = {place: snapshot.position(place) + new[name] for name, place in places.items()}
         if not any(booked.values()) and not reasons:
             return Commit(positions=positions)
         writer = table.writer(snapshot, schemas.LEDGER)

@@ -27,6 +27,7 @@ from strandline.plan import schemas
 from strandline.plan.judge import deduplicate
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
+from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
 from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, refused_rows
 
@@ -160,15 +161,6 @@ def dates_of_same_keys(session: DuckSession, stream: Stream, before: Snapshot, e
     same = " AND ".join(f"h.{name} = j.{name}" for name in key)
     found = session.rows(f"SELECT DISTINCT h.event_date FROM held_keys h JOIN {JUDGED} j ON {same} WHERE j._verdict IS NULL")
     return [row["event_date"] for row in found]
-
-
-def with_columns(dataset: pads.Dataset, schema: pa.Schema) -> pads.Dataset:
-    """The dataset with every column of `schema`; one that its table lacks yet is NULL."""
-    full = dataset.schema
-    for wanted in schema:
-        if wanted.name not in full.names:
-            full = full.append(wanted)
-    return dataset.replace_schema(full)
 
 
 def _commit_quarantine(table: Table, session: DuckSession, judged: Judged, step: _Step) -> None:

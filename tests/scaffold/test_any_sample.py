@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from yamllint import linter
-from yamllint.config import YamlLintConfig
+from yamllint import linter  # type: ignore[import-untyped]
+from yamllint.config import YamlLintConfig  # type: ignore[import-untyped]
 
 from strandline.engines.duckdb import DuckEngine
 from strandline.errors import UsageError
@@ -30,11 +30,14 @@ START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 NAMES = st.one_of(
     st.text(min_size=1, max_size=12),
     st.sampled_from(
-        ["id", "Id", "order id", "userName", "email", "end", "case", "now", "event_date", "status", "amount", "price", "lat", "é", "_x",
-         "null", "true", "count", "events", "window_start", "password", "payload", "value", "a.b", "x" * 80, "2xx", "on", "note: x"]
+        ["id", "Id", "order id", "userName", "email", "end", "case", "now", "event_date", "status", "amount", "price", "lat",
+         "é", "_x", "null", "true", "count", "events", "window_start", "password", "payload", "value", "a.b", "x" * 80, "2xx",
+         "on", "note: x"]
     ),
 )  # fmt: skip
-TEXTS = st.one_of(st.text(max_size=12), st.sampled_from(["-", "", "N/A", "yes", "null", "007", "a: b", "# c", "{", "'", '"', "error"]))
+TEXTS = st.one_of(
+    st.text(max_size=12), st.sampled_from(["-", "", "N/A", "yes", "null", "007", "a: b", "# c", "{", "'", '"', "error"])
+)
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
@@ -49,9 +52,21 @@ VALUES = st.one_of(
     st.dates().map(str),
 )
 KINDS = st.sampled_from(
-    [st.booleans(), st.integers(0, 5), st.integers(-(10**6), 10**6), st.floats(0, 1e6), st.floats(-1e-6, 1e-6), TEXTS, VALUES,
-     st.sampled_from(["GET", "POST"]), st.integers(100, 599), st.sampled_from(["ok", "error", "failed"]), st.just(0), st.just("")]
-)  # fmt: skip
+    [
+        st.booleans(),
+        st.integers(0, 5),
+        st.integers(-(10**6), 10**6),
+        st.floats(0, 1e6),
+        st.floats(-1e-6, 1e-6),
+        TEXTS,
+        VALUES,
+        st.sampled_from(["GET", "POST"]),
+        st.integers(100, 599),
+        st.sampled_from(["ok", "error", "failed"]),
+        st.just(0),
+        st.just(""),
+    ]
+)
 
 
 @st.composite
@@ -81,16 +96,12 @@ def loaded(text: str) -> Stream:
     return stream
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(samples())
 def test_it_is_valid_lints_and_its_example_holds(rows: list[dict[str, Any]]) -> None:
     with TemporaryDirectory() as folder:
         path = written(rows, Path(folder))
-        try:
-            made = scaffold("made", path)
-        except UsageError as error:
-            assert "can be read" in str(error) or "no field says when" in str(error)
-            return
+        made = scaffold("made", path)
     assert [str(problem) for problem in linter.run(made.text, LINT)] == []
     stream = loaded(made.text)
     with DuckEngine().session() as session:
@@ -104,10 +115,7 @@ def test_it_is_valid_lints_and_its_example_holds(rows: list[dict[str, Any]]) -> 
 def test_its_simulated_events_are_good(rows: list[dict[str, Any]]) -> None:
     with TemporaryDirectory() as folder:
         path = written(rows, Path(folder))
-        try:
-            made = scaffold("made", path, generator=True)
-        except UsageError:
-            return
+        made = scaffold("made", path, generator=True)
     stream = loaded(made.text)
     engine = DuckEngine()
     with engine.session() as session:
@@ -121,4 +129,3 @@ def test_a_sample_without_a_time_says_what_a_time_looks_like(tmp_path: Path) -> 
     path = written([{"id": 1, "ts": 1767225600}, {"id": 2, "ts": 1767225700}], tmp_path)
     with pytest.raises(UsageError, match=r"ts looks like seconds or milliseconds since 1970: write it as 2026-11-26T05:00:00Z"):
         scaffold("made", path)
-

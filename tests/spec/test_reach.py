@@ -52,7 +52,7 @@ def reach_if_typed(text: str) -> Reach | None:
         ("length(s) < 0", False, True),
         ("free > 3", True, True),
         ("free > 3 and q > 9", False, True),
-        ("q / 2 > 9", True, True),
+        ("q / 2 > 9", False, True),
         ("s < 'a'", True, True),
     ],
 )

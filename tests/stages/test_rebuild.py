@@ -45,9 +45,11 @@ RENAMED: Edit = ("{name: count, type: integer}", "{name: pieces, type: integer, 
 RETYPED: Edit = ("{name: value, type: number", "{name: value, type: decimal, scale: 1")
 REMOVED: Edit = ("    - {name: ok, type: boolean}\n", "")
 OTHER_TIME: Edit = ("event_time: at", "event_time: moved")
-METRIC: Edit = ("{sum: value}", "{sum: {of: value, where: value > 5}}")
+METRIC: Edit = ("total: {sum: value}", "total: {sum: value, where: value > 5}")
 DAILY: Edit = ("grain: hour", "grain: day")
 LATER: Edit = ("allowed_lateness: 2d", "allowed_lateness: 6h")
+EARLIER: Edit = ("allowed_lateness: 2d", "allowed_lateness: 9d")
+WEST: Edit = ("choices: [north, south]", "choices: [north, south, west]")
 
 
 def line(number: int, hours: int = 0, **changes: Any) -> bytes:
@@ -330,7 +332,7 @@ def test_refused_lines_that_retention_let_go_are_not_counted_twice(tmp_path: Pat
     silver(runtime, keeping)
     assert maintain(runtime, keeping)["quarantine"]
     before = booked(runtime)
-    wider = replace(changed(stream, WIDER), interval=keeping.interval, retention=keeping.retention)
+    wider = replace(changed(stream, EARLIER), interval=keeping.interval, retention=keeping.retention)
     with pytest.raises(UsageError, match="quarantine has let go of"):
         rebuild(runtime, wider, date(2026, 2, 1))
     rebuild(runtime, wider)
@@ -385,7 +387,7 @@ def test_a_version_used_again_for_another_contract_is_told_and_its_lines_are_par
 
 def test_a_replay_lets_in_what_is_good_now_as_if_it_had_always_been(tmp_path: Path, runtime: Runtime, stream: Stream) -> None:
     land(runtime, stream, 3, 2)
-    now = changed(stream, WIDER, NEW_FIELD, ("choices: [north, south]", "choices: [north, south, west]"))
+    now = changed(stream, WIDER, NEW_FIELD, WEST)
     now = replace(now, fields=tuple(replace(f, max_length=None) for f in now.fields))
     before = booked(runtime)
     counts = replay(runtime, now)
@@ -402,7 +404,7 @@ def test_a_replay_lets_in_what_is_good_now_as_if_it_had_always_been(tmp_path: Pa
 
 def test_a_replay_takes_only_the_reasons_and_days_asked_for(runtime: Runtime, stream: Stream) -> None:
     land(runtime, stream, 2, 2)
-    now = changed(stream, WIDER, ("choices: [north, south]", "choices: [north, south, west]"))
+    now = changed(stream, WIDER, WEST)
     before = booked(runtime)["reasons"]
     replay(runtime, now, ["range"], date(2026, 3, 2))
     assert booked(runtime)["reasons"] == before
@@ -419,7 +421,7 @@ def test_a_replay_killed_at_any_commit_loses_nothing(
     tmp_path: Path, runtime: Runtime, stream: Stream, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     land(runtime, stream, 2, 2)
-    now = changed(stream, WIDER)
+    now = changed(stream, WIDER, WEST)
     with killed(monkeypatch, at, True), pytest.raises(Killed):
         replay(runtime, now)
     replay(runtime, now)

@@ -1,0 +1,1 @@
+"""What a change of a stream's contract would do: said of the definitions, measured on the lake."""
