@@ -28,7 +28,10 @@ _SETTINGS: dict[str, Severity] = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference: `kind` of a `what` (`field`, `rule`, `metric`, …) `name`; `before` and `after` are texts, where there are."""
+    """One difference: the `what` (`field`, `rule`, `metric`, …) `name` was added, removed, changed or renamed.
+
+    A name with a dot is a part of an entry (`value.maximum`). `before` and `after` are texts, empty where there is none.
+    """
 
     kind: Literal["added", "removed", "changed", "renamed"]
     what: str
@@ -73,7 +76,9 @@ def changes(before: Contract | None, after: Contract) -> tuple[Change, ...]:
 
 
 def bump(before: Contract | None, after: Contract, found: Sequence[Change]) -> Bump:
-    """Whether the version moved far enough: breaking asks for major (before 1.0.0: minor), compatible for minor, cosmetic for patch."""
+    """Whether the version moved far enough: breaking asks for major (before 1.0.0: minor), compatible for minor, cosmetic for
+    patch.
+    """
     old, new = (tuple(int(n) for n in (c or after)["version"].split(".")) for c in (before, after))
     made = next((word for word, a, b in zip(("major", "minor", "patch"), old, new, strict=True) if a != b), "none")
     grave = max((_ORDER.index(c.severity) for c in found), default=-1)
@@ -118,14 +123,14 @@ def _listed(
     for name, entry in new.items():
         if name not in old:
             shown = _text(entry.get("expect") or entry.get("expression") or entry.get("type") or "")
-            yield Change("added", what, owner + name, added(entry) if callable(added) else added, after="" if shown == "–" else shown)
+            severity = added(entry) if callable(added) else added
+            yield Change("added", what, owner + name, severity, after="" if shown == "–" else shown)
             continue
         for part, value in entry.items():
-            if part != key and old[name].get(part) != value and not isinstance(value, list | dict) or (
-                isinstance(value, list | dict) and part != "metrics" and old[name].get(part) != value
-            ):
-                severity = grade(part, old[name].get(part), value, entry)
-                yield Change("changed", f"{what} {owner}{name}:", part, severity, _text(old[name].get(part)), _text(value))
+            former = old[name].get(part)
+            if part not in (key, "metrics") and former != value:
+                place = f"{owner}{name}.{part}"
+                yield Change("changed", what, place, grade(part, former, value, entry), _text(former), _text(value))
 
 
 def _fields(before: Contract, after: Contract) -> Iterator[Change]:
@@ -140,7 +145,8 @@ def _fields(before: Contract, after: Contract) -> Iterator[Change]:
             yield from _listed("field", [{**gone.pop(former), "name": name}], [field], _field)
         else:
             severity: Severity = "breaking" if field["required"] else "compatible"
-            yield Change("added", "field", name, severity, after=_text(field["type"]) + (", required" if field["required"] else ""))
+            type_ = field["type"] + (", required" if field["required"] else "")
+            yield Change("added", "field", name, severity, after=type_)
     for name in gone:
         yield Change("removed", "field", name, "breaking")
     both = [name for name in new if name in old]

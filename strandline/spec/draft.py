@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from strandline.errors import Problem
 from strandline.spec.document import Document, dotted
+from strandline.spec.domains import ANYTHING
 from strandline.spec.expressions import ExpressionError, ExpressionType, TypedExpression, parse_expression
 from strandline.spec.positions import Path
-from strandline.spec.reach import Domain, Domains, Reach, dead_values, reach_of
-from strandline.spec.wording import did_you_mean, either, listed
+from strandline.spec.reach import Domain, Domains, Reach, dead_values, reach_of, texts_compared
+from strandline.spec.wording import did_you_mean, either, folded, listed
 
 Condition = Literal["rule", "budget", "filter", "alert"]
 NUMERIC = ("integer", "number", "decimal")
@@ -77,6 +78,7 @@ class Draft:
     problems: list[Problem] = field(default_factory=list)
     columns: Columns = field(default_factory=Columns)
     tables: dict[str, Table | None] = field(default_factory=dict)
+    spellings: dict[tuple[str, str], tuple[str, Path]] = field(default_factory=dict)
 
     def report(
         self,
@@ -171,7 +173,18 @@ class Draft:
             level = "error" if close else "note"
             message = f"{name} is never '{value.text}' (it has {listed(sorted(choices))})"
             self.report("SL410", path, message, close, offset=value.start, level=level)
+        self._check_spelling(path, found, columns)
         return found
+
+    def _check_spelling(self, path: Path, found: TypedExpression, columns: Columns) -> None:
+        """Notes a text that another expression compares with the same column in another spelling; one that has both means it."""
+        compared = [pair for pair in texts_compared(found.node) if columns.domains.get(pair[0].name, ANYTHING).choices is None]
+        here = {(column.name, value.text) for column, value in compared}
+        for column, value in compared:
+            other, where = self.spellings.setdefault((column.name, folded(value.text)), (value.text, path))
+            if other != value.text and (column.name, other) not in here:
+                message = f"{column.name} is compared with '{value.text}' here and with '{other}' in line {self.line_of(where)}"
+                self.report("SL414", path, message, "spell it one way", offset=value.start, level="note")
 
     def condition(
         self, path: Path, text: str, columns: Columns, *, now: bool = True, of: Condition = "filter"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from strandline.spec.domains import ANYTHING, NOTHING, Domain, Domains, Range
 from strandline.spec.expressions.nodes import Case, ColumnName, Constant, Node, Operation, Test, walk
 
-__all__ = ["Domain", "Domains", "Reach", "dead_values", "narrowed", "reach_of"]
+__all__ = ["Domain", "Domains", "Reach", "dead_values", "narrowed", "reach_of", "texts_compared"]
 
 _NUMERIC = ("integer", "number", "decimal")
 _OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}

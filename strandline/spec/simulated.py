@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from strandline.spec.domains import (
@@ -137,16 +136,18 @@ def _declared(field: Field, drawn: Domain) -> Domain:
     if field.type not in _NUMERIC:
         if field.type not in ("string", "boolean"):
             return ANYTHING
-        return Domain(choices=drawn.choices, nullable=True) if not drawn.is_empty else NOTHING
+        return NOTHING if drawn.is_empty else Domain(choices=drawn.choices)
     if drawn.choices is not None and not drawn.is_empty:
         return ANYTHING
-    if drawn.is_empty or drawn.numbers is not None:
-        return replace(drawn, choices=None) if not drawn.is_empty else NOTHING
+    least = -math.inf if field.minimum is None else field.minimum
+    most = math.inf if field.maximum is None else field.maximum
+    if drawn.is_empty:
+        return NOTHING
+    if drawn.numbers is not None and all(least <= number <= most for number in drawn.numbers):
+        return drawn
     told = field.generate.get("round") if isinstance(field.generate, Mapping) else None
     places = {"integer": 0, "decimal": field.scale or 0}.get(field.type, 4 if told is None else told)
     step = 10.0**-places
     low, high = drawn.range
     bounds = Domain(low if float(low).is_integer() else low - step, high if float(high).is_integer() else high + step)
-    least = -math.inf if field.minimum is None else field.minimum
-    most = math.inf if field.maximum is None else field.maximum
     return Domain(min(max(bounds.low, least), most), max(min(bounds.high, most), least))

@@ -74,3 +74,8 @@ def did_you_mean(name: object, names: Iterable[Any]) -> str:
     if found not in known:
         found = closest(name, known)
     return f"did you mean {found}?" if found and found != name else ""
+
+
+def folded(text: str) -> str:
+    """A text without what is often written otherwise by mistake: case, and blanks, - and _ alike."""
+    return " ".join(text.casefold().replace("_", " ").replace("-", " ").split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from strandline.lake.paths import gold as gold_path
 from strandline.lake.paths import silver as silver_path
@@ -14,6 +15,9 @@ from strandline.plan.aggregate import aggregate
 from strandline.runtime import Runtime
 from strandline.spec.model import GoldTable, Grain, Stream
 from strandline.stages.again import with_columns
+
+if TYPE_CHECKING:
+    from strandline.engines.duckdb import DuckEngine
 
 DEFINITION = "definition"
 """The position of an aggregate that changes with its declaration."""
@@ -40,7 +44,7 @@ def refresh(
     """
     schema = schemas.gold(stream, declared, served=served)
     sql = aggregate(stream, declared, runtime.engine.dialect, "rows", served=served)
-    definition = _number(f"{sql}\n{schema.to_string()}")
+    definition = definition_of(runtime.engine, stream, declared, served=served)
     written = 0
 
     def decide(snapshot: Snapshot) -> Commit | None:
@@ -73,8 +77,10 @@ def refresh(
     return written
 
 
-def _number(text: str) -> int:
-    """The text as a positive number that changes with it."""
+def definition_of(engine: DuckEngine, stream: Stream, declared: GoldTable, *, served: bool) -> int:
+    """A positive number that changes with what an aggregate computes."""
+    schema = schemas.gold(stream, declared, served=served)
+    text = f"{aggregate(stream, declared, engine.dialect, 'rows', served=served)}\n{schema.to_string()}"
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) + 1
 
 

@@ -1,4 +1,6 @@
-"""The laws over random histories of the real core: whatever happens in whatever order, the tables equal a plain recompute."""
+"""The laws over random histories of the real core: whatever happens in whatever order, crashes before and after every write
+among it, the tables equal a plain recompute.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,19 @@ from strandline.lake.lake import Lake
 from strandline.lines.keys import KeyRing
 from strandline.runtime import Runtime
 from strandline.spec.load import load_streams
-from strandline.stages.bronze import bronze
+from strandline.stages.bronze import NotLandedYetError, bronze
 from strandline.stages.gold import gold
 from strandline.stages.land import ingest, land
-from strandline.stages.merge import merge
+from strandline.stages.merge import merge, read_pointer
 from strandline.stages.silver import silver
 from tests.laws import oracle
+from tests.laws.crashes import CrashingLake
 from tests.laws.oracle import Landed
 
 CONFIG = Path(__file__).parent / "config"
 START = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
+SHOWN = ("order_id", "placed_at", "revision", "amount", "channel", "_landing_start", "_line")
 HISTORIES = int(os.environ.get("STRANDLINE_HISTORIES", "12"))
 STEPS = int(os.environ.get("STRANDLINE_STEPS", "14"))
 
@@ -54,11 +58,13 @@ GOOD = st.fixed_dictionaries(
 BAD = st.sampled_from(
     [b"", b"{", b"[1]", b"\xff\xfe", b'{"order_id": null}', b'{"order_id": "a", "placed_at": "2026-02-30T00:00:00Z"}']
 )
+CRASH = st.one_of(st.just(0), st.integers(1, 24))
+"""At which moment before or after a write the run crashes; 0: it does not."""
 LINES = st.lists(st.one_of(GOOD.map(lambda found: json.dumps(found).encode()), BAD), max_size=6)
 
 
 class Histories(RuleBasedStateMachine):
-    """Ingest, outage, backfill, batch, merge and repetition, in any order, on a lake of real Delta tables."""
+    """Ingest, outage, backfill, batch, merge, crash and repetition, in any order, on a lake of real Delta tables."""
 
     @initialize()
     def begin(self) -> None:
@@ -68,7 +74,8 @@ class Histories(RuleBasedStateMachine):
         self.inbox.mkdir()
         self.before = Path.cwd()
         os.chdir(self.folder)
-        self.runtime = Runtime(Lake.open(str(self.folder / "lake")), KeyRing({}))
+        self.lake = CrashingLake(Lake.open(str(self.folder / "lake")))
+        self.runtime = Runtime(self.lake, KeyRing({}))
         self.next = START
         self.files = 0
         self.lines: list[Landed] = []
@@ -77,6 +84,8 @@ class Histories(RuleBasedStateMachine):
         self.watermark: datetime | None = None
         self.batched: list[Landed] = []
         self.merged: list[Landed] = []
+        self.drawn: list[datetime] = []
+        self.half_merged: list[list[Landed]] = []
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
@@ -93,11 +102,12 @@ class Histories(RuleBasedStateMachine):
         self.lines += [Landed(raw, interval.start, number) for number, raw in enumerate(lines, 1)]
         self.landed.add(interval.start)
 
-    @rule(lines=LINES)
-    def ingest_the_next_interval(self, lines: list[bytes]) -> None:
+    @rule(lines=LINES, crash=CRASH)
+    def ingest_the_next_interval(self, lines: list[bytes], crash: int) -> None:
         self._deliver(lines)
         interval = Interval(self.next, self.next + FIVE)
         missed = max(self.landed, default=self.next - FIVE) + FIVE
+        self.lake.fuse.burns(lambda: ingest(self.runtime, self.stream, interval), crash)
         ingest(self.runtime, self.stream, interval)
         for each in intervals_between(missed, interval.end, FIVE):
             self._landed(each)
@@ -137,33 +147,67 @@ class Histories(RuleBasedStateMachine):
             return
         for _ in range(times):
             try:
-                bronze(self.runtime, self.stream, until)
-            except DataError:
+                told = bronze(self.runtime, self.stream, until)
+            except (DataError, NotLandedYetError):
                 wanted = set(_starts(self.watermark or min(self.landed), until))
                 assert not wanted <= self.landed, "bronze refused though nothing was missing"
                 return
             silver(self.runtime, self.stream)
             gold(self.runtime, self.stream)
-        watermark = max(until, self.watermark or until)
-        assert self.watermark is None or watermark >= self.watermark
-        self.watermark = watermark
+        watermark = datetime.fromisoformat(str(told["watermark"]))
+        before = max(until, self.watermark or until)
+        assert watermark in {before, *(max(before, drawn) for drawn in self.drawn)}, "the line went back, or too far"
+        self.watermark, self.drawn = watermark, []
         self.batched = [line for line in self.lines if line.start < watermark]
         self._check(paths.silver("orders"), self.batched)
         self._check_gold(paths.gold, self.batched)
         self._check_ledger()
 
     @precondition(lambda self: self.landed)
+    @rule(back=st.integers(0, 4), crash=st.integers(1, 24))
+    def a_batch_that_crashes(self, back: int, crash: int) -> None:
+        until = self.next - back * FIVE
+        if until <= min(self.landed):
+            return
+
+        def batch() -> None:
+            try:
+                bronze(self.runtime, self.stream, until)
+            except (DataError, NotLandedYetError):
+                return
+            self.drawn.append(until)
+            silver(self.runtime, self.stream)
+            gold(self.runtime, self.stream)
+
+        if self.lake.fuse.burns(batch, crash):
+            self.drawn.append(until)
+
+    @precondition(lambda self: self.landed)
+    @rule(crash=st.integers(1, 16))
+    def a_merge_that_crashes(self, crash: int) -> None:
+        self.lake.fuse.burns(lambda: merge(self.runtime, self.stream), crash)
+        self.half_merged.append(list(self.lines))
+
+    @precondition(lambda self: self.landed)
     @rule(times=st.integers(1, 2))
     def merge(self, times: int) -> None:
         for _ in range(times):
             assert merge(self.runtime, self.stream)["drift"] == 0
-        self.merged = list(self.lines)
+        self.merged, self.half_merged = list(self.lines), []
+        self._check(paths.unified("orders"), self.merged)
         self._check_gold(paths.analytics, self.merged)
 
     @invariant()
-    def the_served_rows_equal_the_recompute(self) -> None:
-        if getattr(self, "merged", None):
-            self._check(paths.unified("orders"), self.merged)
+    def the_published_rows_equal_the_recompute(self) -> None:
+        """Of the lines of the last merge; of one that crashed since, all or nothing."""
+        pointer = read_pointer(self.runtime, "orders") if hasattr(self, "runtime") else None
+        if pointer is None:
+            return
+        shown = self.runtime.lake.table(paths.unified("orders")).snapshot(pointer.unified)
+        assert shown is not None
+        found = [tuple(row[name] for name in SHOWN) for row in shown.arrow().to_pylist()]
+        assert len(found) == len(set(found))
+        assert set(found) in [oracle.rows(reversed(lines)) for lines in (self.merged, *self.half_merged)]
 
     def _version(self, path: str) -> int:
         snapshot = self.runtime.lake.table(path).snapshot()
@@ -174,8 +218,7 @@ class Histories(RuleBasedStateMachine):
         return snapshot.arrow().to_pylist() if snapshot else []
 
     def _check(self, path: str, lines: list[Landed]) -> None:
-        names = ("order_id", "placed_at", "revision", "amount", "channel", "_landing_start", "_line")
-        found = [tuple(row[name] for name in names) for row in self._rows(path)]
+        found = [tuple(row[name] for name in SHOWN) for row in self._rows(path)]
         assert len(found) == len(set(found))
         assert set(found) == oracle.rows(reversed(lines))
 

@@ -112,6 +112,7 @@ def test_json_holds_every_part(tmp_path: Path) -> None:
             "field": "schema.event_time",
             "message": "is not a declared field (saw 'att', allowed at)",
             "hint": "did you mean at?",
+            "help": "docs/errors.md#sl304",
         }
     ]
     assert json.loads(format_problems([], format="json")) == []

@@ -99,7 +99,7 @@ CODES = (
         "SL413",
         "Always zero",
         "A note: the metric is 0 in every window, whatever comes.",
-        "gold: {daily: {grain: day, metrics: {orders: count, nothing: {sum: quantity - quantity}}}}",
+        "gold: {daily: {grain: day, metrics: {orders: count, nothing: {sum: case when status = 'refunded' then amount else 0 end}}}}",
         "Correct what it sums up, or remove it.",
     ),
     Code(

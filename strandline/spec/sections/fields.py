@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 from strandline.spec.draft import NUMERIC, RESERVED, Draft, texts
 from strandline.spec.model import Field
 from strandline.spec.patterns import refused_pattern
 from strandline.spec.positions import Path
-from strandline.spec.reach import Domain
-from strandline.spec.wording import either, listed
+from strandline.spec.domains import Domain, of_numbers
+from strandline.spec.simulated import described, simulated_domains
+from strandline.spec.wording import either, folded, listed
 
 _FITS = {
     "minimum": NUMERIC,
@@ -47,7 +49,41 @@ def read_fields(draft: Draft) -> tuple[Field, ...]:
             draft.columns.dropped.add(field.name)
         fields.append(field)
     _check_schema(draft, {field.name: field for field in fields})
+    _check_choices(draft)
+    _simulate(draft, fields)
     return tuple(fields)
+
+
+def _check_choices(draft: Draft) -> None:
+    """Notes choices that differ in case or blanks only."""
+    for path, item in draft.clean_items("schema", "fields"):
+        first: dict[str, str] = {}
+        for index, choice in enumerate(texts(item.get("choices", ()))):
+            other = first.setdefault(folded(choice), choice)
+            if other != choice:
+                message = f"is spelt in two ways (saw '{choice}' beside '{other}')"
+                draft.report("SL414", (*path, "choices", index), message, "keep one of the two", level="note")
+
+
+def _simulate(draft: Draft, fields: list[Field]) -> None:
+    """Adds what a generator draws to the columns, and notes draws that the choices have spelt otherwise."""
+    source = draft.get("source")
+    if not isinstance(source, dict) or source.get("type") != "generator":
+        return
+    if not draft.is_clean(("source",)) or not draft.is_clean(("schema",)):
+        return
+    columns = draft.columns
+    for name, drawn in simulated_domains(source, fields).items():
+        columns.drawn[name] = columns.domains.get(name, Domain()).overlap(drawn)
+    for index, field in enumerate(fields):
+        if field.type != "string" or not field.choices or field.generate is None or field.protect != "keep":
+            continue
+        known = {folded(choice): choice for choice in field.choices}
+        for value in sorted(described(field.generate, {}, source.get("sessions", {})).choices or ()):
+            meant = known.get(folded(value), value)
+            if value not in field.choices and meant != value:
+                message = f"is spelt in two ways: the generator draws '{value}', the choices have '{meant}'"
+                draft.report("SL414", ("schema", "fields", index, "generate"), message, f"write {meant}", level="note")
 
 
 def _check_keys_of_data(draft: Draft, items: list[tuple[Path, dict[str, Any]]]) -> None:
@@ -93,10 +129,17 @@ def _field(item: dict[str, Any], always: bool) -> Field:
 
 def _domain(field: Field) -> Domain:
     """What a good row can have in the field."""
+    nullable = not field.required
+    if field.protect != "keep":
+        return Domain(nullable=nullable)
     low = -math.inf if field.minimum is None else field.minimum
     high = math.inf if field.maximum is None else field.maximum
-    choices = frozenset(field.choices) if field.choices is not None and field.type == "string" else None
-    return Domain(low, high, choices) if field.protect == "keep" else Domain()
+    if field.choices is None:
+        return Domain(low, high, nullable=nullable)
+    if field.type == "integer":
+        numbers = of_numbers(int(choice) for choice in field.choices if _INTEGER.match(choice))
+        return Domain(low, high, nullable=nullable).overlap(replace(numbers, nullable=True))
+    return Domain(choices=frozenset(field.choices), nullable=nullable)
 
 
 def _check_field(draft: Draft, path: Path, item: dict[str, Any], always: set[str]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from strandline.spec.draft import NUMERIC, RESERVED, Columns, Draft, Table
+from strandline.spec.domains import Domain, Domains, widened
 from strandline.spec.expressions import TypedExpression, names_in
+from strandline.spec.expressions.nodes import Node
 from strandline.spec.model import GoldTable, Metric, MetricKind
 from strandline.spec.positions import Path
-from strandline.spec.reach import Domain
+from strandline.spec.ranges import domain_of
 from strandline.spec.wording import did_you_mean, listed
 
 KINDS: tuple[MetricKind, ...] = (
@@ -64,9 +68,11 @@ def _known(draft: Draft, name: str, dimensions: tuple[str, ...], metrics: Column
             known.types.get(dimension, "unknown"),
             known.scales.get(dimension),
             domain=known.domains.get(dimension),
+            drawn=known.drawn.get(dimension),
         )
     for metric, kind in metrics.types.items():
-        columns.add(metric, kind, metrics.scales.get(metric), domain=metrics.domains.get(metric))
+        domain, drawn = metrics.domains.get(metric), metrics.drawn.get(metric)
+        columns.add(metric, kind, metrics.scales.get(metric), domain=domain, drawn=drawn)
     return Table(name, dimensions, metrics, columns)
 
 
@@ -103,6 +109,7 @@ class _Metrics:
         self.entries = draft.named(*self.path)
         self.known = Columns()
         self.later: set[str] = set()
+        self.nodes: dict[str, Node] = {}
 
     def read(self) -> tuple[Metric, ...]:
         found: dict[str, Metric] = {}
@@ -115,22 +122,19 @@ class _Metrics:
             metric = self._metric(name, path, value) if self.draft.is_clean(path) else None
             if metric:
                 found[name] = metric
-                self.known.add(name, metric.type, metric.scale, domain=self._domain(metric))
+                self._add(metric, path)
             else:
                 self.known.add(name, "unknown")
         return tuple(found[name] for name, _, _ in self.entries if name in found)
 
-    def _domain(self, metric: Metric) -> Domain:
-        """What the metric can come to: never below 0 for counts, what its column has for the others."""
-        if metric.kind in ("count", "count_distinct"):
-            return Domain(0)
-        if metric.kind == "ratio" and metric.parts:
-            first, second = (self.known.domains.get(part, Domain()) for part in metric.parts)
-            return Domain(0) if first.low >= 0 and second.low >= 0 else Domain()
-        domain = self.columns.domains.get(metric.expression or "", Domain())
-        if metric.kind == "sum":
-            return Domain(0) if domain.low >= 0 else Domain()
-        return domain if metric.kind != "expression" else Domain()
+    def _add(self, metric: Metric, path: Path) -> None:
+        """Makes the metric known to later ones, with what it can come to; notes one that is always 0."""
+        known, simulated = self.known, self.columns.simulated
+        domain = metric_domain(metric, self.nodes, self.columns.domains, known.domains)
+        drawn = None if simulated is None else metric_domain(metric, self.nodes, simulated, {**known.domains, **known.drawn})
+        known.add(metric.name, metric.type, metric.scale, domain=domain, drawn=drawn)
+        if domain.low == domain.high == 0 and not domain.is_empty:
+            self.draft.report("SL413", path, "is always 0", "remove it, or correct what it is made of", level="note")
 
     def _check_name(self, name: str, path: Path) -> None:
         if name in RESERVED:
@@ -160,6 +164,7 @@ class _Metrics:
         checked = self._checked(kind, at, text)
         if checked is None or checked.type in ("unknown", "interval", "null"):
             return None
+        self.nodes[name] = checked.node
         result = _result(kind, checked)
         scale = checked.scale if result == "decimal" else None
         return Metric(name, kind, result, text, q=value.get("q"), scale=scale, **words)
@@ -198,6 +203,23 @@ class _Metrics:
                 good = False
         first, second = value["ratio"]
         return Metric(name, "ratio", "number", parts=(first, second), **words) if good else None
+
+
+def metric_domain(metric: Metric, nodes: Mapping[str, Node], rows: Domains, metrics: Domains) -> Domain:
+    """What a metric can come to: `rows` are the domains of columns, `metrics` those of the metrics before it."""
+    if metric.kind in ("count", "count_distinct"):
+        return Domain(0, nullable=False)
+    if metric.kind == "ratio":
+        first, second = (metrics.get(part, Domain()) for part in metric.parts or ())
+        if first.low == first.high == 0:
+            return Domain(0, 0)
+        return Domain(0) if first.low >= 0 and second.low >= 0 else Domain()
+    domain = domain_of(nodes[metric.name], metrics if metric.kind == "expression" else rows)
+    if metric.kind == "sum":
+        return Domain(0 if domain.low >= 0 else -math.inf, 0 if domain.high <= 0 else math.inf)
+    if metric.kind in ("avg", "quantile"):
+        return Domain(*widened(domain.range, 1e-9)) if not domain.is_empty and domain.low != domain.high else domain
+    return replace(domain, nullable=True)
 
 
 def _kind_of(value: Any) -> MetricKind | None:

@@ -9,6 +9,7 @@ from strandline.spec.draft import RESERVED, Draft
 from strandline.spec.expressions import names_in
 from strandline.spec.model import Derived, FieldType
 from strandline.spec.positions import Path
+from strandline.spec.ranges import domain_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,10 @@ def _derived(draft: Draft, name: str, item: _Declared) -> Derived | None:
     if checked is None or checked.type in ("unknown", "interval", "null"):
         draft.columns.add(name, "unknown")
         return None
-    draft.columns.add(name, checked.type, checked.scale, checked.growth)
+    columns = draft.columns
+    simulated = columns.simulated
+    drawn = None if simulated is None else domain_of(checked.node, simulated)
+    columns.add(name, checked.type, checked.scale, checked.growth, domain_of(checked.node, columns.domains), drawn)
     return Derived(name, item.text, cast(FieldType, checked.type), item.description, checked.scale)
 
 
