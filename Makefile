@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install demo down clean test lint types imports yaml validate check format
+.PHONY: help install demo down clean test laws chaos mutants lint types imports yaml validate check format
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -30,6 +30,16 @@ clean: down ## remove the demo's data (.local, .airflow) and caches; not .venv
 
 test: install ## run the tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+laws: install ## try the laws on 10,000 random histories of 30 steps; STRANDLINE_HISTORIES=200 make laws for fewer
+	STRANDLINE_HISTORIES=$${STRANDLINE_HISTORIES:-10000} STRANDLINE_STEPS=$${STRANDLINE_STEPS:-30} \
+	  STRANDLINE_SHARDS=$$(nproc) $(BIN)/python -m pytest -q -n $$(nproc) tests/laws
+
+chaos: install ## kill every step before and after its storage requests, and hurt it by seeded faults; CHAOS="--kills 9999" for every request
+	$(BIN)/python -m tests.chaos $(CHAOS)
+
+mutants: install ## make deliberate mistakes in a copy of the core: each must be caught by the quick tests
+	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 lint: install ## check style: ruff, and yamllint on the YAML
 	$(BIN)/ruff check .

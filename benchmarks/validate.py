@@ -1,8 +1,8 @@
 """How long `strandline validate` takes for 1,000 streams: prints CPU and wall seconds, and fails past the aim.
 
-`python -m benchmarks.validate [NUMBER]`. The streams are the five of `config/streams`, in full, each as many times as needed with
-its own name, seed, tags, key and limits, in a folder of their own that is removed again. What is timed is the command as a
-user runs it: one new process, all checks, the report. The aim counts CPU seconds, so that a busy machine judges alike.
+`python -m benchmarks.validate [NUMBER]`. The streams are the five of `config/streams`, in full, each as many times as needed,
+with its own name, seed, tags, metrics and volume, in a temporary folder. What is timed is the command as a user runs it: one
+new process, all checks, the report. The aim counts CPU seconds, so that a busy machine judges alike.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def write_streams(folder: Path, number: int) -> None:
         text = re.sub(r"^  seed: \d+$", f"  seed: {index}", text, flags=re.MULTILINE)
         text = re.sub(r"^tags: \[", f"tags: [copy-{index}, ", text, flags=re.MULTILINE)
         text = re.sub(r"\b(p95|p99|p50)_(\w+)", rf"\1_\2_{index}", text)
-        text = re.sub(r"mean: (\d+), daily_profile", lambda match: f"mean: {int(match[1]) + index}, daily_profile", text)
+        text = re.sub(r"mean: (\d+), daily_profile", rf"mean: \1.{index}, daily_profile", text)
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from strandline.errors import TransientError
 from strandline.lake import paths
 from strandline.lake.tables import Commit, DataFile, Snapshot, reading
 from strandline.lines.parse import parser_of
@@ -27,6 +28,7 @@ from strandline.stages.again import VERSION as JUDGED_BY
 from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
 from strandline.stages.merge import read_pointer
+from strandline.stages.silver import RESTATEMENTS
 from strandline.status import balance
 
 if TYPE_CHECKING:
@@ -102,11 +104,15 @@ def audit(runtime: Runtime, stream: Stream, *, fast: bool = False) -> Audit:
     """The audit of a stream's silver, gold, unified and analytics, and of its balance; stored in `batch/audits`.
 
     `fast` compares digests by partition and does not look for the keys that differ. Nothing is changed but the stored result.
+    Raises `TransientError` after a rebuild or replay that the merge has not followed yet.
     """
     findings = _Findings()
     engine = runtime.engine
     silver = runtime.lake.table(paths.silver(stream.name)).snapshot()
     pointer = read_pointer(runtime, stream.name)
+    unified = runtime.lake.table(paths.unified(stream.name)).snapshot(pointer.unified) if pointer else None
+    if silver is not None and unified is not None and unified.position(RESTATEMENTS) != silver.position(RESTATEMENTS):
+        raise TransientError(f"{stream.name}: what is served has not followed the last rebuild or replay yet: run the merge")
     if silver is not None and silver.ordinal:
         line = Line.of(silver)
         with engine.session() as session:
@@ -119,7 +125,6 @@ def audit(runtime: Runtime, stream: Stream, *, fast: bool = False) -> Audit:
                     session.materialise("computed", aggregate(stream, table, engine.dialect, "recomputed"))
                     _compare(engine, session, stream, path, held, schemas.gold(stream, table), fast, findings, "computed")
     if pointer is not None:
-        unified = runtime.lake.table(paths.unified(stream.name)).snapshot(pointer.unified)
         assert unified is not None, "a published version exists"
         with engine.session() as session:
             findings.lines = 0  # those of the batch side are among them

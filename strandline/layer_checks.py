@@ -39,7 +39,7 @@ OPERATORS: Mapping[str, Operator] = {
     "generate": Operator("operators.generate.GenerateOperator"),
     "land": Operator("operators.land.LandOperator"),
     "bronze": Operator("operators.bronze.BronzeOperator", arguments=("until",)),
-    "silver": Operator("operators.silver.SilverOperator"),
+    "silver": Operator("operators.silver.SilverOperator", arguments=("restate",)),
     "gold": Operator("operators.gold.GoldOperator"),
     "audit": Operator("operators.audit.AuditOperator"),
     "maintain": Operator("operators.maintain.MaintainOperator"),
@@ -96,7 +96,7 @@ def _tasks(where: FieldPath, tasks: Mapping[str, Any], *, inside: bool) -> Itera
             message = f"the operator {task['operator']} works on one stream, and here is none"
             yield Fault((*here, "operator"), "SL605", message, "put the task in a DAG or a task group with `for_each: stream`")
         taken = {*operator.arguments, *(("keys_conn_id",) if operator.needs_stream else ())}
-        for argument in task.keys() & {"until", "keys_conn_id"} - taken:
+        for argument in task.keys() & {"until", "restate", "keys_conn_id"} - taken:
             owners = ", ".join(kind for kind, other in OPERATORS.items() if argument in other.arguments)
             message = f"the operator {task['operator']} takes no `{argument}`"
             yield Fault((*here, argument), "SL606", message, f"it belongs to {owners or 'operators that work on one stream'}")

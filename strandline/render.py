@@ -17,8 +17,8 @@ from strandline.errors import ConfigError, Problem
 from strandline.layer_checks import OPERATORS
 from strandline.layers import Layer, check_layers
 from strandline.placeholders import Values, common_values, stream_values, substitute
-from strandline.spec.document import read_document
-from strandline.spec.load import check_stream, check_streams, stream_files
+from strandline.spec.defaults import read_defaults
+from strandline.spec.load import check_file, check_streams, stream_files
 from strandline.spec.model import Stream
 
 DagConfig = dict[str, Any]
@@ -64,7 +64,8 @@ def render_one(config: Path, dag_id: str, task_id: str | None = None) -> DagConf
         for template, body in layer.dags.items():
             names = _streams_of(template, body, dag_id, task_id, files)
             if names is not None:
-                found = (check_stream(read_document(files[name]))[0] for name in names)
+                defaults = read_defaults(config)
+                found = (check_file(files[name], defaults)[0] for name in names)
                 streams = tuple(stream for stream in found if stream is not None)
                 return _render([Layer(layer.path, layer.default, {template: body})], streams, config).get(dag_id)
     return None

@@ -20,8 +20,8 @@ _LOG_READS, _COMMIT_WRITES = 4, 1
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Bytes read and written, and S3 requests (GET and LIST; PUT). A file is read by its footer and then 8 MB a request; what is
-    written is taken to be as large as what it replaces.
+    """Bytes read and written, and S3 requests (GET and LIST; PUT). A file is read by its footer and then 8 MB a request; what
+    is written is taken to be as large as what it replaces.
     """
 
     bytes_read: int

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from strandline.changes.cost import Cost, cost
-from strandline.changes.windows import TableChange, windows
+from strandline.changes.windows import TableChange, aware, windows
 from strandline.errors import UsageError
 from strandline.lake import paths
 from strandline.plan import schemas
@@ -60,8 +60,8 @@ class RowChange:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a rebuild of the scope would do. `rows` names at most as many rows of silver as asked for, `row_counts` counts all of
-    them by kind (`appears`, `goes`, `changes`). `partitions` are the days it would write, by table.
+    """What a rebuild of the scope would do. `rows` names at most as many rows of silver as asked for, `row_counts` counts all
+    of them by kind (`appears`, `goes`, `changes`). `partitions` are the days it would write, by table.
     """
 
     scope: Scope
@@ -132,7 +132,8 @@ def _otherwise(session: DuckSession, one: str, other: str, shown: int) -> tuple[
         same = " AND ".join(f"{name} IS NOT DISTINCT FROM {_literal(row[name])}" for name in names)
         place = "_source, _source_line, _landing_start, CASE WHEN NOT _sealed THEN _raw END AS raw"
         some = session.rows(f"SELECT {place} FROM otherwise WHERE {same} ORDER BY _landing_start, _line LIMIT {shown}")
-        found.append(Judged(*(row[name] for name in names), row["n"], tuple(_example(each) for each in some)))
+        examples = tuple(_example(each) for each in some)
+        found.append(Judged(row["_reason"], row["_field"], row["_rule"], row["_detail"], row["n"], examples))
     return tuple(found)
 
 
@@ -146,20 +147,18 @@ def _example(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "source": row["_source"],
         "source_line": row["_source_line"],
-        "landing_start": row["_landing_start"],
+        "landing_start": aware(row["_landing_start"]),
         "raw": text if text is None or len(text) <= _RAW else text[: _RAW - 1] + "…",
     }
 
 
 def _other_reason(session: DuckSession) -> int:
-    different = " OR ".join(f"o.{name} IS DISTINCT FROM l.{name}" for name in ("_reason", "_field", "_rule", "_detail"))
+    different = " OR ".join(f"o.{name} IS DISTINCT FROM l.{name}" for name in ("_reason", "_field", "_rule"))
     sql = f"SELECT COUNT(*) AS n FROM {REFUSED_AFTER} l JOIN {REFUSED_BEFORE} o ON {_SAME} WHERE {different}"
     return int(session.rows(sql)[0]["n"])
 
 
-def _rows(
-    engine: DuckEngine, session: DuckSession, stream: Stream, shown: int
-) -> tuple[dict[str, int], tuple[RowChange, ...]]:
+def _rows(engine: DuckEngine, session: DuckSession, stream: Stream, shown: int) -> tuple[dict[str, int], tuple[RowChange, ...]]:
     """Rows of silver by the event they tell of: which appear, go, or say something else."""
     quote = engine.dialect.quote
     key = [*stream.primary_key, schemas.EVENT_DATE]
@@ -175,7 +174,11 @@ def _rows(
     some = session.rows(f"SELECT * FROM row_changes ORDER BY event_date, _landing_start, _line LIMIT {shown}")
     rows = tuple(
         RowChange(
-            row["_change"], row["event_date"], {n: row[n] for n in stream.primary_key}, row["_landing_start"], row["_line"]
+            row["_change"],
+            row["event_date"],
+            {n: aware(row[n]) for n in stream.primary_key},
+            aware(row["_landing_start"]),
+            row["_line"],
         )
         for row in some
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -122,7 +122,9 @@ def _compare(
     same = " AND ".join(f"a.{quote(name)} IS NOT DISTINCT FROM b.{quote(name)}" for name in key)
     either = [f"COALESCE(a.{quote(name)}, b.{quote(name)}) AS {quote(name)}" for name in [*key, "event_date"]]
     metrics = [m.name for m in declared.metrics]
-    sides = [f"{side}.{quote(m)} AS {quote(f'{word}__{m}')}" for side, word in (("b", "before"), ("a", "after")) for m in metrics]
+    sides = [
+        f"{side}.{quote(m)} AS {quote(f'{word}__{m}')}" for side, word in (("b", "before"), ("a", "after")) for m in metrics
+    ]
     kinds = ["a._as_of IS NOT NULL AS _now", "b._as_of IS NOT NULL AS _then", f"{_score(engine, declared, schema)} AS _score"]
     session.materialise("windows", f"SELECT {', '.join([*either, *sides, *kinds])} FROM won a FULL JOIN lost b ON {same}")
     counts = session.rows(
@@ -180,10 +182,16 @@ def _score(engine: DuckEngine, declared: GoldTable, schema: pa.Schema) -> str:
 
 def _window(row: Mapping[str, Any], declared: GoldTable, metrics: list[str]) -> Window:
     sides = [
-        {name: row[f"{word}__{name}"] for name in metrics} if row[there] else None
+        {name: aware(row[f"{word}__{name}"]) for name in metrics} if row[there] else None
         for word, there in (("before", "_then"), ("after", "_now"))
     ]
-    return Window(row["window_start"], {name: row[name] for name in declared.dimensions}, sides[0], sides[1])
+    dimensions = {name: aware(row[name]) for name in declared.dimensions}
+    return Window(aware(row["window_start"]), dimensions, sides[0], sides[1])
+
+
+def aware(value: Any) -> Any:
+    """The value; a moment as the engine gives it, without a zone, as one in UTC."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
 def listed(days: Collection[date]) -> str:

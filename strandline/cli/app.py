@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from strandline.cli import audit, export, new, preview, query, render, replay, run, status, test, validate
+from strandline.cli import audit, export, new, plan, preview, query, render, replay, run, status, test, validate
 from strandline.cli.failures import CommandGroup
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.add_typer(run.app, name="run")
 app.command()(query.query)
 app.command()(status.status)
 app.command()(audit.audit)
+app.command()(plan.plan)
 app.command()(replay.replay)
 
 
@@ -55,5 +56,5 @@ def main(
     The configuration is --config or STRANDLINE_CONFIG (else config/). The lake is --lake or STRANDLINE_LAKE: s3://bucket/prefix
     or a folder; S3 is reached by the standard AWS environment, AWS_ENDPOINT_URL included.
 
-    Exit codes: 0 done, 1 the data or a run failed, 2 usage or configuration, 130 interrupted.
+    Exit codes: 0 done, 1 the data or a run failed, 2 usage or configuration, 3 (plan) a rebuild is needed, 130 interrupted.
     """

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from strandline.cli.console import shown
-from strandline.publish.numbers import cell, places
+from strandline.publish.numbers import MISSING, cell, places
 from strandline.publish.panels import Unit
 
 _NARROW, _WIDEST, _GAP, _INDENT = 9, 30, 2, 2
@@ -50,11 +50,13 @@ def print_rows(console: Console, names: Sequence[str], units: Mapping[str, Unit]
 
 
 def _texts(values: Iterable[Any], unit: Unit | None) -> list[str]:
+    """The cells of a column: decimals with all their places, other numbers with as many as the column needs."""
     known = list(values)
-    numbers = [float(value) if isinstance(value, Decimal) else value for value in known]
     if unit is None:
         return [cell(value, None) for value in known]
-    return [cell(value, unit, places(v for v in numbers if v is not None)) for value in numbers]
+    if any(isinstance(value, Decimal) for value in known):
+        return [MISSING if value is None else f"{value:,f}" for value in known]
+    return [cell(value, unit, places(v for v in known if v is not None)) for value in known]
 
 
 def _head(name: str, unit: Unit | None, width: int) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -31,8 +32,18 @@ _SEALED = "[dim]sealed: it cannot be parsed, so all of it is encrypted[/dim]"
 
 
 def print_preview(preview: Preview) -> None:
-    """Print it to stdout."""
-    console = _console()
+    """Print it to stdout; a terminal's width up to `WIDTH`, and `WIDTH`, without trailing blanks, where there is none."""
+    console = Console(highlight=False)
+    if console.is_terminal:
+        _print(Console(highlight=False, width=min(console.width, WIDTH)), preview)
+        return
+    console = Console(highlight=False, width=WIDTH)
+    with console.capture() as captured:
+        _print(console, preview)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _print(console: Console, preview: Preview) -> None:
     _print_head(console, preview)
     _print_landed(console, preview.rehearsal)
     _print_good(console, preview)
@@ -46,12 +57,6 @@ def print_preview(preview: Preview) -> None:
             print_panel(console, panel)
     for reason in preview.rehearsal.stops:
         console.print(f"\n[bold red]A run on these lines would stop:[/bold red] {shown(reason)}")
-
-
-def _console() -> Console:
-    """A terminal's width up to `WIDTH`, and `WIDTH` where there is none."""
-    console = Console(highlight=False)
-    return Console(highlight=False, width=min(console.width, WIDTH) if console.is_terminal else WIDTH)
 
 
 def _section(console: Console, title: str, what: str = "") -> None:
@@ -88,7 +93,7 @@ def _print_head(console: Console, preview: Preview) -> None:
         )
     lines, good, refused = found.counts.lines, found.good.num_rows, found.counts.quarantined
     console.print(
-        f"\n[bold]{lines:,}[/bold] lines = [green]{good:,} good[/green] + {_many(found.duplicates, 'duplicate')} + "
+        f"\n[bold]{_many(lines, 'line')}[/bold] = [green]{good:,} good[/green] + {_many(found.duplicates, 'duplicate')} + "
         f"[red]{refused:,} refused[/red]"
     )
     for budget in found.budgets:
@@ -200,8 +205,9 @@ def _print_alerts(console: Console, outcomes: Sequence[AlertOutcome]) -> None:
         _line(console, f"{state}  [bold]{shown(alert.name)}[/bold]  [dim]{alert.severity}[/dim]")
         needs = f"[dim], {alert.for_} one after another[/dim]" if alert.for_ > 1 else ""
         _paragraph(console, f"[dim]when[/dim] {shown(alert.when)}{needs}", _DEEP)
-        what = "good rows" if alert.on == "rows" else f"windows of {alert.on}"
-        fires = f"fires on {firings:,} of {outcome.evaluated:,} {what}"
+        seen = outcome.evaluated
+        what = _many(seen, "good row") if alert.on == "rows" else f"{_many(seen, 'window')} of {alert.on}"
+        fires = f"fires on {firings:,} of {what}"
         if episodes:
             fires += f", opens {_many(len(episodes), 'episode')}"
         elif firings:

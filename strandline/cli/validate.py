@@ -102,7 +102,8 @@ def _files(config: Path, names: Sequence[str], *, unread: bool) -> tuple[dict[st
 
     good, problems = check_streams(config)
     paths = {stream.path: stream for stream in good.values()}
-    found = dict.fromkeys([*_listed(config / "streams"), *(problem.path for problem in problems)])
+    shared = config / "defaults.yaml"
+    found = dict.fromkeys([*_listed(config / "streams"), *(problem.path for problem in problems if problem.path != shared)])
     if names:
         for name in names:
             if name not in good and name not in {path.stem for path in found}:
@@ -114,7 +115,10 @@ def _files(config: Path, names: Sequence[str], *, unread: bool) -> tuple[dict[st
 
         problems = (*problems, *(problem for stream in good.values() for problem in unread_fields(stream)))
     own = _by_path(problems)
-    files = [_file(path, own.get(path, ()), _stream_says(paths[path]) if path in paths else "") for path in found]
+    waits = f"waits for {shared}" if shared in own else ""
+    files = [_file(path, own.get(path, ()), _stream_says(paths[path]) if path in paths else waits) for path in found]
+    if shared.is_file():
+        files.insert(0, _file(shared, own.get(shared, ()), "defaults of every stream"))
     if not names and (config / "dags").is_dir():
         layers, of_layers = check_layers(config)
         says = {layer.path: _layer_says(layer, len(good)) for layer in layers}
@@ -162,7 +166,9 @@ def _print(files: Sequence[File], problems: Sequence[Problem], format_: Format) 
 
     console = output()
     width = max((len(str(file.path)) for file in files), default=0)
-    for file in files:
+    if not console.is_terminal:
+        typer.echo("\n".join(f"{'ok ' if file.is_good else 'bad'} {file.path!s:<{width}}  {file.says}" for file in files))
+    for file in files if console.is_terminal else ():
         mark = "[green]ok [/green]" if file.is_good else "[bold red]bad[/bold red]"
         console.print(f"{mark} {escape(str(file.path)):<{width}}  {escape(file.says)}", soft_wrap=True)
     if problems:

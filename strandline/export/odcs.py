@@ -27,7 +27,7 @@ _EFFECT = {"warn": "counted", "quarantine": "the row is quarantined", "fail": "t
 
 
 def odcs(stream: Stream, lake: str | None = None) -> dict[str, Any]:
-    """The document, keys in the standard's order; with a lake's URL also where the tables are. Equal streams give equal ones."""
+    """The document, keys in the standard's order; with a lake also where its tables are. Equal streams give equal ones."""
     document: dict[str, Any] = {
         "version": stream.version,
         "apiVersion": API_VERSION,
@@ -82,8 +82,8 @@ def _unified(stream: Stream) -> dict[str, Any]:
             "description": _same_event(stream),
             "dimension": "uniqueness",
         },
-        *map(_rule, stream.rules),
-        *map(_rule, stream.budgets),
+        *[_rule(rule) for rule in stream.rules],
+        *[_rule(rule) for rule in stream.budgets],
     ]
     return found
 

@@ -187,16 +187,16 @@ class _S3Stream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         for left in (3, 2, 1, 0):
-            if self._offset >= self._size:
-                return 0
             try:
-                data = self._body.read(len(buffer))
+                data = self._body.read(len(buffer))  # at the end too: only then is the checksum looked at
                 if data:
                     buffer[: len(data)] = data
                     self._offset += len(data)
                     return len(data)
+                if self._offset >= self._size:
+                    return 0
                 raise ConnectionError("the body ended early")
-            except FlexibleChecksumError as error:  # seen at the end: what was handed out cannot be taken back
+            except FlexibleChecksumError as error:  # what was handed out cannot be taken back
                 raise classified(error, f"read s3://{self._bucket}/{self._key}") from error
             except _BROKEN_BODY as error:
                 if not left:

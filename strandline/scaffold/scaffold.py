@@ -21,10 +21,13 @@ from strandline.scaffold.subject import subject_of
 from strandline.scaffold.tables import Told, derived, gold, panels, rules, summary
 from strandline.scaffold.types import guess_field
 from strandline.scaffold.write import Parts, yaml_of
-from strandline.spec.load import check_text
+from strandline.spec.defaults import defaults_beside, with_defaults
+from strandline.spec.document import parse_document
+from strandline.spec.load import check_stream
 
 _RARE = 0.01
 _THIN = 1000
+TEAM = {"name": "change-me", "owner": "change-me@example.com"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +52,18 @@ def scaffold(
     fields, identity, left, rows = _understood(sample)
     subject = subject_of(fields, identity)
     tables = gold(subject)
+    path = to or Path(f"{name}.yaml")
+    given = given_by_defaults(path)
     parts = Parts(
         name=name,
         about=_about(sample, left, fields),
         purpose=f"Events like those in {sample_path.name}: say here what one is.",
         usage="",
-        team={"name": "change-me", "owner": "change-me@example.com"},
+        team={} if "team" in given else TEAM,
         source=_source(sample, subject.named(identity.event_time), generator=generator),
         identity=identity,
         fields=fields,
-        rules=rules(subject, sample),
+        rules=rules(subject, sample, budget="budgets" not in given),
         derived=derived(subject),
         gold=tables,
         panels=panels(subject, tables),
@@ -66,7 +71,7 @@ def scaffold(
         test=example(subject, sample, tables, rows),
     )
     text = yaml_of(parts)
-    ensure_valid(text, to or Path(f"{name}.yaml"))
+    ensure_valid(text, path)
     return Scaffold(text, summary(sample, left), tuple(guess.name for guess in fields if guess.is_protected))
 
 
@@ -76,10 +81,16 @@ def check_name(name: str) -> None:
         raise UsageError(f"{name!r} is no name for a stream: lower-case letters, digits and _, starting with a letter")
 
 
+def given_by_defaults(path: Path) -> frozenset[str]:
+    """What the defaults beside a file of `config/streams` say for every stream: its top-level keys."""
+    document = defaults_beside(path).document
+    return frozenset(document.value) if document is not None and isinstance(document.value, dict) else frozenset()
+
+
 def ensure_valid(text: str, path: Path) -> None:
     """Raises UsageError when the loader refuses the text, with what it says: that is a defect to report."""
-    _, problems = check_text(text, path.with_name(path.name))
-    wrong: list[Problem] = [problem for problem in problems if problem.level == "error"]
+    _, problems = check_stream(with_defaults(parse_document(text, path), defaults_beside(path)))
+    wrong: list[Problem] = [problem for problem in problems if problem.level == "error" and problem.path == path]
     if wrong:
         told = "\n".join(f"  {problem}" for problem in wrong[:5])
         raise UsageError(
@@ -152,9 +163,8 @@ def _source(sample: Sample, event_time: Guess, *, generator: bool) -> Told:
 
 def _about(sample: Sample, left: dict[str, int], fields: Sequence[Guess]) -> list[str]:
     """The first lines: what was read, what was passed over, and that all of it is a guess."""
-    told = [
-        f"Guessed by `strandline new` from {sample.path.name}: {summary(sample, left)}{' (there is more)' if sample.cut else ''}."
-    ]
+    more = " (there is more)" if sample.cut else ""
+    told = [f"Guessed by `strandline new` from {sample.path.name}: {summary(sample, left)}{more}."]
     told.append("Comments say what was guessed and why. Read, mend, and delete them.")
     known = {guess.key for guess in fields}
     rare = [key for key in sample.columns if key not in known]

@@ -54,6 +54,7 @@ _DIMENSIONS = frozenset(
         "depot",
         "category",
         "kind",
+        "station",
         "type",
         "channel",
         "service",
@@ -133,8 +134,10 @@ _NOT_NUMBERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What counts as gone wrong: the column or expression that says so, and for each row whether it does."""
+    """What counts as gone wrong: the field it is read from, the column and the expression that say so (None: the field is that
+    column), and for each row whether it does."""
 
+    source: str
     column: str
     expression: str | None
     rows: list[bool]
@@ -163,11 +166,11 @@ class Subject:
 def subject_of(fields: Sequence[Guess], identity: Identity) -> Subject:
     """What the fields suggest the events are about."""
     taken = {guess.name for guess in fields}
-    open_fields = [
-        g for g in fields if g.name not in identity.primary_key and g.name != identity.event_time and not g.is_protected
-    ]
+    alone = identity.primary_key if len(identity.primary_key) == 1 else ()
+    open_fields = [g for g in fields if g.name not in (*alone, identity.event_time) and not g.is_protected]
     trouble = _trouble(open_fields, taken)
-    dimension = _best(open_fields, lambda g: _dimension_score(g))
+    told = trouble.source if trouble is not None else ""  # a table by what went wrong cannot say how much of each did
+    dimension = _best([g for g in open_fields if g.name != told], _dimension_score)
     number = _best(open_fields, lambda g: -1.0 if g is dimension else _number_score(g))
     why = ""
     if dimension is not None:
@@ -187,12 +190,12 @@ def _trouble(fields: Sequence[Guess], taken: set[str]) -> Trouble | None:
     for guess in fields:
         if is_http_status(guess):
             rows = [isinstance(value, int) and value >= 400 for value in guess.values]
-            return Trouble(
-                free_name("is_error", taken), f"{column(guess.name)} >= 400", rows, "from 400 on HTTP says that it failed"
-            )
+            name = free_name("is_error", taken)
+            return Trouble(guess.name, name, f"{column(guess.name)} >= 400", rows, "from 400 on HTTP says that it failed")
     for guess in fields:
         if guess.type == "boolean" and guess.words & _WRONG | guess.words & {"fraud", "anomaly", "alarm"}:
-            return Trouble(guess.name, None, [value is True for value in guess.values], "named like something that goes wrong")
+            rows = [value is True for value in guess.values]
+            return Trouble(guess.name, guess.name, None, rows, "named like something that goes wrong")
     for guess in fields:
         if guess.type != "string" or guess.distinct > 30 or guess.words & _NAMES or guess.present < 4 or guess.mentions_people:
             continue
@@ -201,7 +204,8 @@ def _trouble(fields: Sequence[Guess], taken: set[str]) -> Trouble | None:
             texts = ", ".join("'" + text.replace("'", "''") + "'" for text in sorted(bad))
             expression = f"{column(guess.name)} = {texts}" if len(bad) == 1 else f"{column(guess.name)} in ({texts})"
             rows = [value in bad for value in guess.values]
-            return Trouble(free_name("is_error", taken), expression, rows, "these values read like something that went wrong")
+            name = free_name("is_error", taken)
+            return Trouble(guess.name, name, expression, rows, "these values read like something that went wrong")
     return None
 
 

@@ -44,8 +44,8 @@ def derived(subject: Subject) -> dict[str, Told]:
     return found
 
 
-def rules(subject: Subject, sample: Sample) -> list[Told]:
-    """The rules: usual ranges and orders of times as warnings, and a budget for what a run may refuse."""
+def rules(subject: Subject, sample: Sample, *, budget: bool) -> list[Told]:
+    """The rules: usual ranges and orders of times as warnings, and with `budget` one for what a run may refuse."""
     found: list[Told] = []
     names: set[str] = set()
     ordered = [g for g in (subject.number, *subject.fields) if g is not None and g.is_numeric]
@@ -58,10 +58,12 @@ def rules(subject: Subject, sample: Sample) -> list[Told]:
         expect = f"{column(second.name)} >= {column(first.name)}"
         name = free_name(f"{second.name}_after_{first.name}"[:60], names)
         found.append(Told({"name": name, "expect": expect, "action": "warn"}, "never otherwise in the sample"))
+    if not budget:
+        return found
     share = sum(sample.bad.values()) / max(1, sample.lines)
     limit = max(0.1, round_out(4 * share, up=True)) if share < 0.2 else 0.9
-    budget = {"name": free_name("reject_budget", names), "expect": f"rejected_ratio < {limit}", "per": "run", "action": "warn"}
-    return [*found, Told(budget, "once you trust it: action: fail, which stops the run before anything is published")]
+    item = {"name": free_name("reject_budget", names), "expect": f"rejected_ratio < {limit}", "per": "run", "action": "warn"}
+    return [*found, Told(item, "once you trust it: action: fail, which stops the run before anything is published")]
 
 
 def _usual(guess: Guess, names: set[str]) -> Told | None:
@@ -133,7 +135,7 @@ def panels(subject: Subject, tables: Mapping[str, Told]) -> list[dict[str, Any]]
     hourly = next(iter(tables))
     names = list(tables[hourly].value["metrics"])
     by = {"by": subject.dimension.name} if subject.dimension is not None else {}
-    split = f" by {subject.dimension.name.replace('_', ' ')}" if subject.dimension is not None else ""
+    split = f" by {_said(subject.dimension.name)}" if subject.dimension is not None else ""
     found: list[dict[str, Any]] = [{"title": f"Events an hour{split}", "area": f"{hourly}.{names[0]}", **by}]
     rate = next((name for name in names if name.startswith("error_rate")), None)
     if rate is not None:
@@ -143,12 +145,17 @@ def panels(subject: Subject, tables: Mapping[str, Told]) -> list[dict[str, Any]]
     average = next((name for name in names if name.startswith("avg_")), None)
     if average is not None and subject.number is not None:
         unit = f" ({subject.number.unit})" if subject.number.unit else ""
-        what = subject.number.name.replace("_", " ")
+        what = _said(subject.number.name.removesuffix(f"_{subject.number.unit.lower()}"))
         found.append({"title": f"Mean {what}{unit}{split}", "line": f"{hourly}.{average}", **by})
     else:
         found.append({"title": "Events", "bar": f"{hourly}.{names[0]}", **by})
     sort = f"-{rate or average or names[0]}"
     return [*found, {"title": "Hours to look at", "table": hourly, "sort": sort, "limit": 20}]
+
+
+def _said(name: str) -> str:
+    """The name as a title says it."""
+    return name.replace("_", " ")[:40].strip()
 
 
 def summary(sample: Sample, left: Mapping[str, int]) -> str:

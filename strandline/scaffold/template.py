@@ -11,7 +11,7 @@ from strandline.errors import UsageError
 from strandline.scaffold.guess import Guess
 from strandline.scaffold.identity import Identity
 from strandline.scaffold.names import column, name_of
-from strandline.scaffold.scaffold import check_name, ensure_valid
+from strandline.scaffold.scaffold import check_name, ensure_valid, given_by_defaults
 from strandline.scaffold.subject import Subject
 from strandline.scaffold.tables import Told, gold, panels
 from strandline.scaffold.write import Parts, yaml_of
@@ -49,6 +49,7 @@ def template(answers: Answers, to: Path | None = None) -> str:
     identity = Identity((key.name,), why, time.name, "", (time.name,), "of two versions of an event the later one wins")
     subject = Subject(fields, identity, None, number, dimension, "one row an hour and value", None, None)
     tables = gold(subject)
+    path = to or Path(f"{answers.name}.yaml")
     parts = Parts(
         name=answers.name,
         about=["A beginning: keep what fits, change the rest; docs/stream-yaml.md has every key."],
@@ -58,7 +59,7 @@ def template(answers: Answers, to: Path | None = None) -> str:
         source=_source(answers),
         identity=identity,
         fields=fields,
-        rules=_rules(number),
+        rules=_rules(number)[: 1 if "budgets" in given_by_defaults(path) else 2],
         derived={f"is_large_{number.name}"[:60]: Told(f"{column(number.name)} > 100")},
         gold=tables,
         panels=panels(subject, tables),
@@ -66,7 +67,7 @@ def template(answers: Answers, to: Path | None = None) -> str:
         test=_example(key, time, dimension, number, tables),
     )
     text = yaml_of(parts)
-    ensure_valid(text, to or Path(f"{answers.name}.yaml"))
+    ensure_valid(text, path)
     return text
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 from strandline.scaffold.guess import Guess
 from strandline.scaffold.identity import Identity
 from strandline.scaffold.tables import Told
-from strandline.scaffold.yaml_text import WIDTH, aligned, beside, comment, entry, flow, scalar, sentence
+from strandline.scaffold.yaml_text import WIDTH, aligned, beside, comment, entry, flow, item, scalar, sentence
 
 SCHEMA = "# yaml-language-server: $schema=../../schemas/stream.schema.json"
 
@@ -41,9 +42,9 @@ def yaml_of(parts: Parts) -> str:
     head += [f"stream: {parts.name}", "version: 0.1.0", "description:", f"  purpose: {sentence(parts.purpose)}"]
     if parts.usage:
         head.append(f"  usage: {sentence(parts.usage)}")
-    head += beside(
-        f"team: {flow(parts.team)}", "change this: who answers for the stream" if "example" in flow(parts.team) else ""
-    )
+    if parts.team:
+        why = "change this: who answers for the stream" if "change-me" in flow(parts.team) else ""
+        head += beside(f"team: {flow(parts.team)}", why)
     if parts.tags:
         head.append(f"tags: {flow(list(parts.tags))}")
     blocks = [head, _source(parts.source), _schema(parts), _rules(parts.rules), _derived(parts.derived), _gold(parts.gold)]
@@ -117,7 +118,8 @@ def _rules(rules: Sequence[Told]) -> list[str]:
     lines = ["quality:" + " " * 3 + "# what a good row satisfies; what is missing is judged by `required` alone"]
     for rule in rules:
         body = ", ".join(f"{key}: {_text(value) if key == 'expect' else scalar(value)}" for key, value in rule.value.items())
-        lines += beside(f"  - {{{body}}}", rule.why, "  ")
+        found = item(rule.value, "  ", f"  - {{{body}}}")
+        lines += beside(found[0], rule.why, "  ") + found[1:]
     return lines
 
 
@@ -130,8 +132,15 @@ def _text(text: str) -> str:
 def _derived(derived: Mapping[str, Told]) -> list[str]:
     if not derived:
         return []
-    rows = [(f"    {scalar(name)}:", sentence(told.value), told.why) for name, told in derived.items()]
-    return ["silver:", "  derive:", *aligned(rows)]
+    short = {name: told for name, told in derived.items() if len(name) + len(told.value) + 8 <= WIDTH}
+    lines = aligned([(f"    {scalar(name)}:", sentence(told.value), told.why) for name, told in short.items()])
+    for name, told in derived.items():
+        if name not in short:
+            lines += [
+                f"    {scalar(name)}: >-",
+                *(f"      {line}" for line in wrap(told.value, WIDTH - 6, break_on_hyphens=False)),
+            ]
+    return ["silver:", "  derive:", *lines]
 
 
 def _gold(tables: Mapping[str, Told]) -> list[str]:
@@ -142,10 +151,15 @@ def _gold(tables: Mapping[str, Told]) -> list[str]:
         if told.value.get("dimensions"):
             lines.append(f"    dimensions: {flow(told.value['dimensions'])}")
         lines.append("    metrics:")
-        lines += aligned(
-            [(f"      {scalar(metric)}:", flow(each.value), each.why) for metric, each in told.value["metrics"].items()]
-        )
+        lines += _metrics(told.value["metrics"])
     return lines
+
+
+def _metrics(metrics: Mapping[str, Told]) -> list[str]:
+    width = max(len(scalar(name)) for name in metrics)
+    if any(width + len(flow(told.value)) + 8 > WIDTH for told in metrics.values()):
+        return [line for name, told in metrics.items() for line in entry(name, told.value, "      ")]
+    return aligned([(f"      {scalar(name)}:", flow(told.value), told.why) for name, told in metrics.items()])
 
 
 def _panels(panels: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -153,7 +167,7 @@ def _panels(panels: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for panel in panels:
         rest = ", ".join(f"{key}: {flow(value)}" for key, value in panel.items() if key != "title")
-        lines.append(f"  - {{title: {scalar(panel['title']) + ',':<{width}} {rest}}}")
+        lines += item(panel, "  ", f"  - {{title: {scalar(panel['title']) + ',':<{width}} {rest}}}")
     return ["dashboard:", *lines]
 
 
@@ -179,8 +193,8 @@ def _event(event: Mapping[str, Any]) -> list[str]:
     head = "      - {"
     lines = [head]
     for number, (key, value) in enumerate(event.items()):
-        item = f"{scalar(key)}: {flow(value)}" + ("," if number < len(event) - 1 else "}")
-        if lines[-1] != head and len(lines[-1]) + len(item) + 1 > WIDTH:
+        text = f"{scalar(key)}: {flow(value)}" + ("," if number < len(event) - 1 else "}")
+        if lines[-1] != head and len(lines[-1]) + len(text) + 1 > WIDTH:
             lines.append(" " * (len(head) - 1))
-        lines[-1] += item if lines[-1] == head else f" {item}"
+        lines[-1] += text if lines[-1] == head else f" {text}"
     return lines

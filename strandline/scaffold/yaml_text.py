@@ -59,7 +59,7 @@ def beside(line: str, why: str, indent: str = "") -> list[str]:
 def comment(text: str, indent: str = "") -> list[str]:
     """The text as lines of comment."""
     lines: list[str] = [""]
-    for word in text.split():
+    for word in "".join(c if c.isprintable() else " " for c in text).split():
         if lines[-1] and len(indent) + len(lines[-1]) + len(word) + 3 > WIDTH:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
@@ -75,18 +75,30 @@ def entry(key: str, value: Any, indent: str) -> list[str]:
         inner = indent + "  "
         return [f"{indent}{scalar(key)}:", *(line for name, each in value.items() for line in entry(name, each, inner))]
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return _broken(f"{indent}{scalar(key)}: [", [flow(item) for item in value])
+        broken = _broken(f"{indent}{scalar(key)}: [", [flow(item) for item in value])
+        if max(map(len, broken)) <= WIDTH or not all(isinstance(item, Mapping) for item in value):
+            return broken
+        return [f"{indent}{scalar(key)}:", *(part for each in value for part in item(each, indent + "  "))]
     return [line]
+
+
+def item(value: Mapping[str, Any], indent: str, line: str | None = None) -> list[str]:
+    """A mapping as an item of a list: on one line (as given) if it fits, else a key a line."""
+    line = f"{indent}- {flow(value)}" if line is None else line
+    if len(line) <= WIDTH:
+        return [line]
+    lines = [f"{indent}  {scalar(key)}: {sentence(v) if isinstance(v, str) else flow(v)}" for key, v in value.items()]
+    return [f"{indent}- {lines[0].lstrip()}", *lines[1:]]
 
 
 def _broken(head: str, items: Sequence[str]) -> list[str]:
     """`head` and the items, `]` behind the last; lines go on below the first item."""
     lines, indent = [head], " " * len(head)
-    for number, item in enumerate(items):
-        item += "," if number < len(items) - 1 else "]"
-        if lines[-1].strip() and lines[-1] != head and len(lines[-1]) + len(item) + 1 > WIDTH:
+    for number, text in enumerate(items):
+        text += "," if number < len(items) - 1 else "]"
+        if lines[-1].strip() and lines[-1] != head and len(lines[-1]) + len(text) + 1 > WIDTH:
             lines.append(indent)
-        lines[-1] += item if lines[-1] in (head, indent) else f" {item}"
+        lines[-1] += text if lines[-1] in (head, indent) else f" {text}"
     return lines
 
 

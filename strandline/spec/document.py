@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from strandline.errors import Problem
-from strandline.spec.plain import LOADER, MAX_DEPTH, MAX_VALUES, OddError, is_text_key, plain_value
+from strandline.spec.plain import LOADER, MAX_DEPTH, MAX_VALUES, OddError, TooManyError, is_text_key, plain_value
 from strandline.spec.positions import Path, Place, Positions, ScalarText
 from strandline.spec.scalars import NumberRefusedError, resolve
 from strandline.spec.syntax_errors import explain
@@ -30,12 +30,23 @@ _CORE_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "b
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file read: `value` is None when nothing usable was in it (then there are `problems`)."""
+    """A file read: `value` is None when nothing usable was in it (then there are `problems`).
+
+    The values at the paths `borrowed`, and all below them, stand in the document `lender`.
+    """
 
     path: FilePath
     value: Any
     positions: Positions
     problems: tuple[Problem, ...]
+    lender: Document | None = None
+    borrowed: frozenset[Path] = frozenset()
+
+    def origin(self, path: Path) -> Document:
+        """The document that the value at `path` stands in."""
+        if self.lender is not None and any(path[:length] in self.borrowed for length in range(1, len(path) + 1)):
+            return self.lender
+        return self
 
     def problem(
         self,
@@ -49,8 +60,9 @@ class Document:
         level: str = "error",
     ) -> Problem:
         """The problem of the value (or key) at `path`, or of a character of its text."""
-        place = self.positions.key(path) if key else self.positions.value(path, offset)
-        return problem_at(self.path, place, code, path, message, hint, level)
+        origin = self.origin(path)
+        place = origin.positions.key(path) if key else origin.positions.value(path, offset)
+        return problem_at(origin.path, place, code, path, message, hint, level)
 
 
 def read_document(path: FilePath) -> Document:
@@ -79,6 +91,8 @@ def parse_document(text: str, path: FilePath) -> Document:
         value, places = plain_value(text)
     except OddError:
         return _with_places(text, path)
+    except TooManyError as error:
+        return _refused(path, "SL115", f"holds too many values (allowed {MAX_VALUES:,})", error.place, "split the stream")
     return Document(path, value, Positions.later(places, lambda: _with_places(text, path).positions), ())
 
 
@@ -150,14 +164,14 @@ class _Reader:
         while (event := next_event()) is not None:
             kind = type(event)
             if kind is yaml.ScalarEvent:
-                if self.documents == 1:
-                    self._scalar(event)
+                self._scalar(event)
             elif kind is yaml.DocumentStartEvent:
                 self.documents += 1
                 if self.documents == 2:
                     message = "holds several documents (allowed one)"
                     self.report(_place(event), "SL111", message, "one file, one stream: split it")
-            elif self.documents == 1:
+                    return
+            else:
                 self._structure(event, kind)
 
     def _structure(self, event: Any, kind: type) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 Range = tuple[float, float]
 EVERYTHING: Range = (-math.inf, math.inf)
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(NamedTuple):
     """Numbers from `low` to `high` (only those in `numbers`, when these are known); texts, or true and false, out of `choices`.
 
     What does not say anything of the column's type says nothing. `nullable` tells whether NULL is among the values.
@@ -35,18 +34,19 @@ class Domain:
 
     def present(self) -> Domain:
         """Without NULL."""
-        return replace(self, nullable=False) if self.nullable else self
+        return Domain(self.low, self.high, self.choices, False, self.numbers) if self.nullable else self
 
     def within(self, low: float, high: float) -> Domain:
         """The numbers that also lie between two bounds."""
         numbers = self.numbers
         if numbers is not None:
             numbers = frozenset(number for number in numbers if low <= number <= high)
-        return replace(self, low=max(self.low, low), high=min(self.high, high), numbers=numbers)
+        return Domain(max(self.low, low), min(self.high, high), self.choices, self.nullable, numbers)
 
     def among(self, choices: frozenset[str]) -> Domain:
         """The texts that are also among these."""
-        return replace(self, choices=choices if self.choices is None else self.choices & choices)
+        kept = choices if self.choices is None else self.choices & choices
+        return Domain(self.low, self.high, kept, self.nullable, self.numbers)
 
     def overlap(self, other: Domain) -> Domain:
         """What is in both."""
@@ -55,8 +55,8 @@ class Domain:
             found = found.among(other.choices)
         if other.numbers is not None:
             kept = other.numbers if found.numbers is None else found.numbers & other.numbers
-            found = replace(found, numbers=frozenset(number for number in kept if found.low <= number <= found.high))
-        return replace(found, nullable=self.nullable and other.nullable)
+            found = found._replace(numbers=frozenset(number for number in kept if found.low <= number <= found.high))
+        return found._replace(nullable=self.nullable and other.nullable)
 
 
 ANYTHING = Domain()
@@ -114,3 +114,9 @@ def widened(bounds: Range, share: float) -> Range:
     """The bounds moved outward by a share of themselves, at least by the share itself: what rounding may do."""
     low, high = bounds
     return low - share * max(1.0, abs(low)), high + share * max(1.0, abs(high))
+
+
+def whole(bounds: Range) -> Range:
+    """The bounds moved outward to whole numbers."""
+    low, high = bounds
+    return (low if math.isinf(low) else math.floor(low)), (high if math.isinf(high) else math.ceil(high))

@@ -10,8 +10,9 @@ from strandline.errors import Problem
 from strandline.spec.document import Document, dotted
 from strandline.spec.domains import ANYTHING
 from strandline.spec.expressions import ExpressionError, ExpressionType, TypedExpression, parse_expression
+from strandline.spec.expressions.nodes import Node
 from strandline.spec.positions import Path
-from strandline.spec.reach import Domain, Domains, Reach, dead_values, reach_of, texts_compared
+from strandline.spec.reach import Compared, Domain, Domains, Reach, dead_values, narrowed, reach_of, texts_compared
 from strandline.spec.wording import did_you_mean, either, folded, listed
 
 Condition = Literal["rule", "budget", "filter", "alert"]
@@ -101,7 +102,7 @@ class Draft:
 
     def line_of(self, path: Path) -> int:
         """The line the value at `path` starts at."""
-        return self.document.positions.value(path).line
+        return self.document.origin(path).positions.value(path).line
 
     def is_clean(self, path: Path) -> bool:
         """Whether nothing at or below `path` has the wrong shape."""
@@ -168,17 +169,23 @@ class Draft:
         if found.type != "unknown" and found.type not in (wanted or _STORABLE):
             self._wrong_type(path, found, wanted)
             return None
-        for value, name, choices in dead_values(found.node, columns.domains):
+        compared = list(texts_compared(found.node))
+        if compared:
+            self._check_values(path, compared, columns)
+            self._check_spelling(path, compared, columns)
+        return found
+
+    def _check_values(self, path: Path, compared: Compared, columns: Columns) -> None:
+        """Reports each text that its column never has."""
+        for value, name, choices in dead_values(compared, columns.domains):
             close = did_you_mean(value.text, choices)
             level = "error" if close else "note"
             message = f"{name} is never '{value.text}' (it has {listed(sorted(choices))})"
             self.report("SL410", path, message, close, offset=value.start, level=level)
-        self._check_spelling(path, found, columns)
-        return found
 
-    def _check_spelling(self, path: Path, found: TypedExpression, columns: Columns) -> None:
-        """Notes a text that another expression compares with the same column in another spelling; one that has both means it."""
-        compared = [pair for pair in texts_compared(found.node) if columns.domains.get(pair[0].name, ANYTHING).choices is None]
+    def _check_spelling(self, path: Path, compared: Compared, columns: Columns) -> None:
+        """Notes a text that another expression spells otherwise for the same column; an expression that has both means it."""
+        compared = [pair for pair in compared if columns.domains.get(pair[0].name, ANYTHING).choices is None]
         here = {(column.name, value.text) for column, value in compared}
         for column, value in compared:
             other, where = self.spellings.setdefault((column.name, folded(value.text)), (value.text, path))
@@ -198,11 +205,11 @@ class Draft:
             self.report("SL407", path, "is the same for every row: it names no column", "name a column, or remove it")
             return None
         if found is not None:
-            reach = reach_of(found.node, columns.domains)
+            reach = _reach(found.node, columns.domains, of)
             self._check_reach(path, reach, of)
             simulated = columns.simulated
             if simulated is not None and reach.true and reach.false:
-                self._check_drawn(path, reach_of(found.node, simulated), of)
+                self._check_drawn(path, _reach(found.node, simulated, of), of)
         return found
 
     def _check_drawn(self, path: Path, reach: Reach, of: Condition) -> None:
@@ -213,7 +220,9 @@ class Draft:
             self.report("SL415", path, message, hint, level="note")
 
     def _check_reach(self, path: Path, reach: Reach, of: Condition) -> None:
-        if not reach.true and not any(problem.code == "SL410" and problem.field == dotted(path) for problem in self.problems):
+        if any(problem.code == "SL410" and problem.field == dotted(path) for problem in self.problems):
+            return  # the value that is never there says it better
+        if not reach.true:
             ruled_out = f"{_COUNTED} rules it out" if of == "budget" else f"{_DECLARED}, or the condition itself, rules it out"
             self.report("SL411", path, _NEVER[of], ruled_out)
         elif not reach.false and of in ("rule", "budget"):
@@ -233,6 +242,13 @@ class Draft:
         else:
             allowed = "a number" if tuple(wanted) == NUMERIC else either(_article(kind) for kind in wanted)
             self.report("SL406", path, f"must be {allowed} (saw {_article(found.type)})")
+
+
+def _reach(node: Node, domains: Domains, of: Condition) -> Reach:
+    """What a condition can come to; whether it can fail is only asked of rules and budgets."""
+    if of in ("rule", "budget"):
+        return reach_of(node, domains)
+    return Reach(narrowed(node, True, domains) is not None, True)
 
 
 _DECLARED = "what the fields declare (minimum, maximum, choices, required)"

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from strandline.errors import ConfigError, Problem
+from strandline.spec.defaults import Defaults, defaults_beside, read_defaults, with_defaults
 from strandline.spec.document import Document, parse_document, read_document
 from strandline.spec.draft import Draft
 from strandline.spec.model import Retention, Stream, Team
@@ -32,11 +33,20 @@ def load_streams(config: Path) -> dict[str, Stream]:
 
 
 def load_stream(path: Path) -> Stream:
-    """The stream of one file; raises ConfigError with all its problems. Reads no other file."""
-    stream, problems = check_stream(read_document(path))
+    """The stream of one file; raises ConfigError with all its problems. Reads no other file but the defaults beside it."""
+    stream, problems = check_file(path, defaults_beside(path))
     if stream is None:
         raise ConfigError(problems)
     return stream
+
+
+def check_file(path: Path, defaults: Defaults) -> tuple[Stream | None, list[Problem]]:
+    """The stream of one file with the defaults, or None; and every problem of both."""
+    document = with_defaults(read_document(path), defaults)
+    stream, found = check_stream(document)
+    if defaults.is_broken:
+        return None, [*defaults.problems, *(problem for problem in found if not defaults.told(problem))]
+    return stream, found
 
 
 def check_streams(config: Path) -> tuple[dict[str, Stream], tuple[Problem, ...]]:
@@ -48,24 +58,30 @@ def check_streams(config: Path) -> tuple[dict[str, Stream], tuple[Problem, ...]]
         )
         return {}, (problem,)
     with _uncollected():
-        return _check_folder(folder)
+        return _check_folder(folder, read_defaults(config))
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the search for cycles: the values that are made have none, and looking takes a seventh of the time."""
-    was_on = gc.isenabled()
+    """Without the search for cycles: the values that are made have none, and looking takes a seventh of the time.
+
+    At the end they are made old (frozen and let go again), so that they are not all looked at once then.
+    """
+    was_on, frozen = gc.isenabled(), gc.get_freeze_count()
     gc.disable()
     try:
         yield
     finally:
+        if was_on and not frozen:
+            gc.freeze()
+            gc.unfreeze()
         if was_on:
             gc.enable()
 
 
-def _check_folder(folder: Path) -> tuple[dict[str, Stream], tuple[Problem, ...]]:
+def _check_folder(folder: Path, defaults: Defaults) -> tuple[dict[str, Stream], tuple[Problem, ...]]:
     streams: dict[str, Stream] = {}
-    problems: list[Problem] = []
+    problems: list[Problem] = list(defaults.problems)
     declared: dict[str, Path] = {}
     for path in stream_files(folder):
         if path.suffix != ".yaml":
@@ -74,13 +90,13 @@ def _check_folder(folder: Path) -> tuple[dict[str, Stream], tuple[Problem, ...]]
                 Problem(path, 1, 1, "SL114", "", f"is not read: the name must end in .yaml (saw {path.suffix})", hint)
             )
             continue
-        document = read_document(path)
+        document = with_defaults(read_document(path), defaults)
         stream, found = check_stream(document)
         found += _same_stream(document, declared)
-        problems += found
-        if stream is not None and not _errors(found):
+        problems += [problem for problem in found if not defaults.told(problem)]
+        if stream is not None and not _errors(found) and not defaults.is_broken:
             streams[stream.name] = stream
-    return dict(sorted(streams.items())), tuple(sorted(problems))
+    return dict(sorted(streams.items())), tuple(sorted(set(problems)))
 
 
 def stream_files(folder: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """The value of a YAML text that holds nothing but plain data, with few places: one pass, several times as fast as with all.
 
-Nearly every file is of this kind. Whatever is odd (an anchor, a tag, a key twice, a syntax error) ends the pass; `document` then
-reads the text again, with the place of everything.
+Nearly every file is of this kind. Whatever is odd (an anchor, a tag, a key twice, a syntax error) ends the pass; `document`
+then reads the text again, with the place of everything.
 """
 
 from __future__ import annotations
@@ -27,10 +27,17 @@ class OddError(Exception):
     """The text holds more than plain data, or is no YAML; what it is, and where, is for `document` to say."""
 
 
+class TooManyError(Exception):
+    """The text holds more than MAX_VALUES keys and values; `place` is where reading stopped."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+
 def plain_value(text: str) -> tuple[Any, dict[Path, Place]]:
     """The value of the one document in `text`, and the places of the items of lists at its top (`("tests", 0)`).
 
-    Raises OddError when the text needs a closer look.
+    Raises OddError when the text needs a closer look, TooManyError when there is too much in it.
     """
     loader = LOADER(text)
     try:
@@ -77,12 +84,14 @@ class _Plain:
                 raise OddError
             if not event.style and not is_text_key(key) and (key == "<<" or type(resolve(key)) is not str):
                 raise OddError
+            if len(found) > self.left:
+                raise TooManyError(_place(event))
             event = next_event()
             if depth == 1 and type(event) is yaml.SequenceStartEvent and event.anchor is None and event.tag is None:
                 found[key] = self.items(2, key)
             else:
                 found[key] = self.value(event, depth)
-        self.count(len(found))
+        self.left -= len(found)
         if type(event) is not yaml.MappingEndEvent:
             raise OddError
         return found
@@ -92,14 +101,13 @@ class _Plain:
         next_event = self.next
         while type(event := next_event()) is not yaml.SequenceEndEvent:
             if top is not None:
-                self.places[(top, len(found))] = Place(event.start_mark.line + 1, event.start_mark.column + 1)
+                self.places[(top, len(found))] = _place(event)
             found.append(self.value(event, depth))
             if len(found) > self.left:
-                raise OddError
-        self.count(len(found))
+                raise TooManyError(_place(event))
+        self.left -= len(found)
         return found
 
-    def count(self, values: int) -> None:
-        self.left -= values
-        if self.left < 0:
-            raise OddError
+
+def _place(event: Any) -> Place:
+    return Place(event.start_mark.line + 1, event.start_mark.column + 1)

@@ -15,6 +15,7 @@ from strandline.spec.domains import (
     multiplied,
     subtracted,
     union,
+    whole,
     widened,
 )
 from strandline.spec.expressions.nodes import Call, Case, Cast, ColumnName, Constant, Node, Operation, Test
@@ -89,15 +90,7 @@ def _divided(node: Operation, a: Range, b: Range) -> Range:
     low, high = a[0] / b[0], a[1] / b[0]
     if node.operator == "/":
         return widened((low, high), 1e-12)
-    return _down(low), _up(high)
-
-
-def _down(value: float) -> float:
-    return value if math.isinf(value) else float(math.floor(value))
-
-
-def _up(value: float) -> float:
-    return value if math.isinf(value) else float(math.ceil(value))
+    return whole((low, high))
 
 
 def _cast(node: Cast, domains: Domains) -> Range:
@@ -105,10 +98,8 @@ def _cast(node: Cast, domains: Domains) -> Range:
         return 0.0, 1.0
     if node.operand.type not in _NUMERIC or node.to not in _NUMERIC:
         return EVERYTHING
-    low, high = range_of(node.operand, domains)
-    if node.to == "integer":
-        return _down(low), _up(high)
-    return widened((low, high), 1e-12) if node.to == "number" else (_down(low), _up(high))
+    bounds = range_of(node.operand, domains)
+    return widened(bounds, 1e-12) if node.to == "number" else whole(bounds)
 
 
 def _call(node: Call, domains: Domains) -> Range:
@@ -128,7 +119,7 @@ def _call(node: Call, domains: Domains) -> Range:
         case "nullif":
             return low, high
         case "floor" | "ceil" | "round" if len(bounds) == 1:
-            return _down(low), _up(high)
+            return whole((low, high))
         case "sqrt" | "exp":
             return 0.0, math.inf
     return EVERYTHING

@@ -8,15 +8,16 @@ the others, so that `status = 'paid' and status = 'open'` is found to hold never
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from strandline.spec.domains import ANYTHING, NOTHING, Domain, Domains, Range
 from strandline.spec.expressions.nodes import Case, ColumnName, Constant, Node, Operation, Test, walk
 
-__all__ = ["Domain", "Domains", "Reach", "dead_values", "narrowed", "reach_of", "texts_compared"]
+__all__ = ["Compared", "Domain", "Domains", "Reach", "dead_values", "narrowed", "reach_of", "texts_compared"]
 
 _NUMERIC = ("integer", "number", "decimal")
+Compared = Sequence[tuple[ColumnName, Constant]]
 _OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _TURNED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
@@ -58,9 +59,7 @@ def _chain(node: Operation, truth: bool, domains: Domains) -> Domains | None:
         return domains if any(narrowed(part, truth, domains) is not None for part in node.operands) else None
     held: Domains | None = domains
     for part in (*node.operands, *node.operands[:-1]):  # a later part may narrow what an earlier one needs
-        held = narrowed(part, truth, held)
-        if held is None:
-            return None
+        held = None if held is None else narrowed(part, truth, held)
     return held
 
 
@@ -205,9 +204,9 @@ def _absent(node: Node, domains: Domains) -> Domains | None:
     return {**domains, node.name: NOTHING} if domains.get(node.name, ANYTHING).nullable else None
 
 
-def dead_values(node: Node, domains: Domains) -> Iterator[tuple[Constant, str, frozenset[str]]]:
+def dead_values(compared: Compared, domains: Domains) -> Iterator[tuple[Constant, str, frozenset[str]]]:
     """Each text compared with a column that never has it: the text, the column, and the values that it has."""
-    for column, value in texts_compared(node):
+    for column, value in compared:
         choices = domains.get(column.name, ANYTHING).choices if column.type == "string" else None
         if choices is not None and value.text not in choices:
             yield value, column.name, choices

@@ -36,6 +36,8 @@ _TITLES = {
     "metric": "gold.<table>.metrics.<metric>",
     "field": "schema.fields[]",
     "rule": "quality[]",
+    "budget": "budgets.<name>",
+    "budgetMapping": "budgets.<name>",
     "panel": "dashboard[]",
     "alert": "alerts[]",
     "test": "tests[]",
@@ -56,7 +58,10 @@ _INTRO = f"""\
 One file a stream: `config/streams/<stream>.yaml`. Everything else follows from it: tables, DAGs, checks, dashboard, alerts.
 
 * `strandline validate` checks every file and names each problem with `path:line:column`, what it saw, what is allowed and a
-  hint. Exit code 2 when something is wrong.
+  hint. Exit code 2 when something is wrong. Each code has [its section](errors.md).
+* What all streams share stands in `config/defaults.yaml` (`team`, `tags`, `interval`, `budgets`, `retention` and the limits of
+  `schema`): a mapping is merged key by key, a value or list of the stream replaces. `strandline render --resolved STREAM` shows
+  the result, each line with where it came from.
 * With this first line an editor that knows JSON Schema completes keys and shows these descriptions:
   `# yaml-language-server: $schema=../../schemas/stream.schema.json`
 * Expressions (`expect`, `derive`, `where`, `when`, metrics) have their own page: [expressions](expressions.md). Sources by

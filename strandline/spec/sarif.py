@@ -6,6 +6,7 @@ Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 def sarif(problems: Iterable[Problem], version: str, root: Path | None = None) -> dict[str, Any]:
     """The log of one run; paths below `root` (default: the working folder) are relative to it, others absolute URIs.
 
-    The same problems always give the same log. Fingerprints leave out the line, so that a problem that moves stays the same one.
+    The same problems always give the same log. Fingerprints leave out the line: a problem that moves stays the same.
     """
     root = (root or Path.cwd()).resolve()
     ordered = sorted(problems)
@@ -41,7 +42,7 @@ def sarif(problems: Iterable[Problem], version: str, root: Path | None = None) -
 def _rule(code: str, known: Code | None) -> dict[str, Any]:
     if known is None:
         return {"id": code}
-    name = "".join(word.capitalize() for word in known.title.replace(",", "").split())
+    name = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", known.title))
     text = f"{known.means} {known.mend}"
     return {
         "id": code,
@@ -63,7 +64,7 @@ def _result(problem: Problem, rule: int, root: Path) -> dict[str, Any]:
     }
     if problem.field:
         location["logicalLocations"] = [{"fullyQualifiedName": problem.field}]  # type: ignore[assignment]
-    identity = "\n".join((problem.path.name, problem.code, problem.field, problem.message))
+    identity = f"{problem.path.name}\n{problem.code}\n{problem.field}\n{problem.message}"
     return {
         "ruleId": problem.code,
         "ruleIndex": rule,

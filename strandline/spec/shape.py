@@ -1,7 +1,7 @@
 """Whether a document has the shape its JSON Schema says: one clear problem for each thing that is wrong, with its place.
 
-Two validators of the same draft share the work: `jsonschema-rs` says in a tenth of a millisecond that a document fits, and only one
-that does not is gone through by `jsonschema`, whose errors can be explained.
+Two validators of the same draft share the work: `jsonschema-rs` says in a tenth of a millisecond that a document fits, and only
+one that does not is gone through by `jsonschema`, whose errors can be explained.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ class _Validators:
         """What only the quick validator refuses: a `$` that Python's patterns let stand before a last line break."""
         for error in self._quick.iter_errors(value):
             path = tuple(error.instance_path)
-            yield Misfit(path, "SL205", f"is not written as it must be (saw {seen(error.instance)})", "remove the line break at its end")
+            yield Misfit(
+                path, "SL205", f"is not written as it must be (saw {seen(error.instance)})", "remove the line break at its end"
+            )
 
 
 _validators: dict[int, _Validators] = {}

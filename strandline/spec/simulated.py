@@ -16,6 +16,7 @@ from strandline.spec.domains import (
     multiplied,
     of_numbers,
     union,
+    whole,
     widened,
 )
 from strandline.spec.model import Field
@@ -55,17 +56,10 @@ def described(description: Any, known: Known, sessions: Mapping[str, Any]) -> Do
 
 
 def _kind(item: dict[str, Any], known: Known, sessions: Mapping[str, Any]) -> Domain:
+    plain = _drawn_alone(item)
+    if plain is not None:
+        return plain
     match item:
-        case {"value": value}:
-            return _constants([value])
-        case {"choice": values}:
-            return _constants(values)
-        case {"boolean": share}:
-            return FLAG if 0 < share < 1 else Domain(choices=frozenset(("true" if share else "false",)))
-        case {"integer": bounds} | {"uniform": bounds}:
-            return Domain(min(bounds.values()), max(bounds.values()))
-        case {"lognormal": _} | {"exponential": _} | {"poisson": _}:
-            return Domain(0)
         case {"entity": entity}:
             return _entity(entity)
         case {"attribute": {"is": inner}} | {"carried": {"is": inner}}:
@@ -78,11 +72,28 @@ def _kind(item: dict[str, Any], known: Known, sessions: Mapping[str, Any]) -> Do
             return union(described(inner, known, sessions) for inner in (then, item.get("otherwise")))
         case {"sum": terms} | {"product": terms}:
             return _combined(item, terms, known, sessions)
-        case {"daily": {"mean": mean, "amplitude": amplitude, **rest}} if not rest.get("noise"):
-            return Domain(*widened((mean - abs(amplitude), mean + abs(amplitude)), 1e-9))
+    return ANYTHING
+
+
+def _drawn_alone(item: dict[str, Any]) -> Domain | None:
+    """What a kind draws that looks at nothing else; None for other kinds."""
+    match item:
+        case {"value": value}:
+            return _constants([value])
+        case {"choice": values}:
+            return _constants(values)
+        case {"boolean": share}:
+            return FLAG if 0 < share < 1 else Domain(choices=frozenset(("true" if share else "false",)))
+        case {"integer": bounds} | {"uniform": bounds}:
+            return Domain(min(bounds.values()), max(bounds.values()))
+        case {"lognormal": _} | {"exponential": _} | {"poisson": _}:
+            return Domain(0)
+        case {"daily": {"mean": mean, "amplitude": swing, **rest}}:
+            bounds = widened((mean - abs(swing), mean + abs(swing)), 1e-9)
+            return ANYTHING if rest.get("noise") else Domain(*bounds)
         case {"sawtooth": {"high": high, "low": low}}:
             return Domain(*widened((min(low, high), max(low, high)), 1e-9))
-    return ANYTHING
+    return None
 
 
 def _constants(values: list[Any]) -> Domain:
@@ -150,4 +161,5 @@ def _declared(field: Field, drawn: Domain) -> Domain:
     step = 10.0**-places
     low, high = drawn.range
     bounds = Domain(low if float(low).is_integer() else low - step, high if float(high).is_integer() else high + step)
-    return Domain(min(max(bounds.low, least), most), max(min(bounds.high, most), least))
+    low, high = min(max(bounds.low, least), most), max(min(bounds.high, most), least)
+    return Domain(*whole((low, high))) if field.type == "integer" else Domain(low, high)

@@ -308,6 +308,9 @@ def _publish(runtime: Runtime, stream: Stream, unified: Snapshot, tables: dict[s
     if shown is None or (shown.unified <= pointer.unified and shown != pointer):
         data = json.dumps(asdict(pointer), indent=1).encode()
         runtime.lake.objects.put(published(stream.name), data, content_type="application/json")
+        newest = runtime.lake.table(unified_path(stream.name)).snapshot()
+        if newest is not None and newest.version > unified.version:  # whose pointer this one may have replaced
+            _publish(runtime, stream, newest, tables)
 
 
 def read_pointer(runtime: Runtime, stream: str) -> Pointer | None:

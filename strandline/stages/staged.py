@@ -24,6 +24,7 @@ from strandline.sources.source import RawLine
 
 ROWS = 8_192
 _IN_MEMORY = 32 << 20
+_REST = 1 << 16
 
 
 def write_staged(
@@ -84,7 +85,9 @@ class StagedLines:
                         self._position = json.loads(metadata[b"position"])
                     elif batch.num_rows:
                         yield batch
-            except (pa.ArrowInvalid, json.JSONDecodeError) as error:
+                while stream.read(_REST):
+                    pass  # to its very end, where the storage's checksum is verified
+            except (pa.ArrowException, OSError, MemoryError, OverflowError, json.JSONDecodeError) as error:
                 raise StorageError(f"the staged object {self._key} is damaged: {error}") from error
 
     @property

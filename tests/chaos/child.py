@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from botocore.config import Config
+
 from strandline.audit import audit
 from strandline.errors import StrandlineError
 from strandline.lake import s3
@@ -51,8 +53,7 @@ def perform(order: Mapping[str, Any]) -> None:
 def _runtime(order: Mapping[str, Any]) -> Runtime:
     credentials = S3Credentials(order["key"], order["secret"], None, "us-east-1", order["endpoint"])
     if order["impatient"]:
-        patient = s3.Config
-        s3.Config = lambda **settings: patient(**{**settings, "read_timeout": PATIENCE})  # type: ignore[misc,assignment]
+        setattr(s3, "Config", lambda **settings: Config(**{**settings, "read_timeout": PATIENCE}))  # noqa: B010
     lake = Lake.open(order["lake"], credentials)
     if order["impatient"]:
         import pyarrow.fs as pafs

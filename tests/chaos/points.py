@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from tests.chaos.faults import FAULTS, READS, Kind, at, seeded
 from tests.chaos.lab import Bench, Twin, ends_silently, lines_of
 from tests.chaos.steps import SCENARIO
 
+T = TypeVar("T")
 Verdict = Literal["recovered", "failed loudly", "stuck", "silently wrong", "not reached"]
 VERDICTS: tuple[Verdict, ...] = ("recovered", "failed loudly", "stuck", "silently wrong", "not reached")
 
@@ -46,7 +47,8 @@ def kill_points(twin: Twin, most: int | None = None) -> list[Point]:
 
     Of more than `most`, those at a write (which alone change what is stored) are kept first, and the others evenly.
     """
-    writes, reads = [], []
+    writes: list[Point] = []
+    reads: list[Point] = []
     for position, methods in enumerate(twin.requests):
         for number, method in enumerate(methods, 1):
             chosen = reads if method in READS else writes
@@ -66,7 +68,7 @@ def fault_points(seeds: int) -> Iterator[Point]:
             yield Point(position, FAULTS[(seed + position) % len(FAULTS)], seed=seed)
 
 
-def spread(points: Sequence[Point], most: int) -> list[Point]:
+def spread(points: Sequence[T], most: int) -> list[T]:
     """At most so many of the points, evenly over all of them."""
     return list(points) if len(points) <= most else [points[n * len(points) // most] for n in range(most)]
 

@@ -1,4 +1,4 @@
-"""The pipeline under test: a small stream of two days, its steps in order, and what a lake holds that must come out the same."""
+"""The pipeline under test: a small stream of two days, its steps in order, and what of a lake must come out the same."""
 
 from __future__ import annotations
 

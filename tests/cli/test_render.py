@@ -57,3 +57,19 @@ def test_a_broken_configuration_renders_nothing(scheduled: Project) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "orders.yaml:1:1" in result.stderr
+
+
+def test_a_resolved_stream_says_where_each_line_is_from(scheduled: Project) -> None:
+    (scheduled.config / "defaults.yaml").write_text("retention: {quarantine: 90d}\n", encoding="utf-8")
+    result = scheduled.run("render", "--resolved", "orders")
+    assert result.exit_code == 0, result.output
+    origins = {text.strip(): origin for text, origin in (line.rsplit("  # ", 1) for line in result.stdout.splitlines())}
+    assert origins["stream: orders"] == "streams/orders.yaml:1"
+    assert origins["quarantine: 90d"] == "defaults.yaml:1"
+    assert origins["interval: 5m"] == "built-in default"
+
+
+def test_an_unknown_stream_cannot_be_resolved(scheduled: Project) -> None:
+    result = scheduled.run("render", "--resolved", "order")
+    assert result.exit_code == 2
+    assert "did you mean orders?" in result.stderr

@@ -1,4 +1,4 @@
-"""`strandline validate`: one line a file, all problems with their place, in three formats."""
+"""`strandline validate`: one line a file, all problems with their place, in four formats."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_the_projects_own_configuration_is_one_good_line_a_file(project: Project
     result = project.run("validate", "--config", str(ROOT / "config"))
     lines = result.stdout.splitlines()
     assert result.exit_code == 0, result.output
-    assert len(lines) == len(list((ROOT / "config").glob("*/*.yaml")))
+    assert len(lines) == len(list((ROOT / "config").rglob("*.yaml")))
     assert all(line.startswith("ok ") for line in lines)
 
 
@@ -57,6 +57,50 @@ def test_for_github_a_problem_is_an_annotation(project: Project) -> None:
     result = project.run("validate", "--format", "github")
     assert result.exit_code == 2
     assert f"::error file={path},line=8,col=15," in result.stdout
+
+
+def test_for_code_scanning_the_problems_are_a_sarif_log_and_nothing_else(project: Project) -> None:
+    project.declare("orders", ORDERS.replace("event_time: at", "event_time: att"))
+    result = project.run("validate", "--format", "sarif")
+    assert result.exit_code == 2
+    (found,) = json.loads(result.stdout)["runs"][0]["results"]
+    assert (found["ruleId"], found["locations"][0]["physicalLocation"]["region"]) == (
+        "SL304",
+        {"startLine": 8, "startColumn": 15},
+    )
+    good = project.run("validate", "--format", "sarif", "--config", str(ROOT / "config"))
+    assert (good.exit_code, json.loads(good.stdout)["runs"][0]["results"]) == (0, [])
+
+
+def test_a_code_is_explained_and_named_where_it_is_seen(project: Project) -> None:
+    result = project.run("validate", "--explain", "sl304")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("SL304: Not a declared field\n")
+    assert "To mend it: " in result.stdout
+    assert project.run("validate", "--explain", "SL000").exit_code == 2
+    project.declare("orders", ORDERS.replace("event_time: at", "event_time: att"))
+    assert project.run("validate").stdout.endswith("More about a code: strandline validate --explain SL304\n")
+
+
+def test_fields_that_nothing_reads_are_noted_when_asked_for(project: Project) -> None:
+    extra = "    - {name: city,   type: string}\n"
+    path = project.declare("orders", ORDERS.replace(extra, extra + "    - {name: note, type: string}\n"))
+    assert "SL416" not in project.run("validate").stdout
+    result = project.run("validate", "--unread")
+    assert result.exit_code == 0
+    assert f"{path}:13:" in result.stdout
+    assert ": schema.fields[4].name: note: no key, rule, " in result.stdout
+    assert result.stdout.count("SL416]") == 1
+
+
+def test_broken_defaults_are_told_once_and_every_stream_waits(project: Project) -> None:
+    (project.config / "defaults.yaml").write_text("interval: 7m\n", encoding="utf-8")
+    project.declare("visits", VISITS)
+    result = project.run("validate")
+    assert result.exit_code == 2
+    assert f"bad {project.config / 'defaults.yaml'}" in result.stdout
+    assert result.stdout.count("SL204]") == 1
+    assert result.stdout.count(f"waits for {project.config / 'defaults.yaml'}") == 2
 
 
 def test_only_the_streams_asked_for_are_looked_at(project: Project) -> None:

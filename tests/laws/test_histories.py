@@ -39,6 +39,7 @@ FIVE = timedelta(minutes=5)
 SHOWN = ("order_id", "placed_at", "revision", "amount", "channel", "_landing_start", "_line")
 HISTORIES = int(os.environ.get("STRANDLINE_HISTORIES", "12"))
 STEPS = int(os.environ.get("STRANDLINE_STEPS", "14"))
+SHARDS = int(os.environ.get("STRANDLINE_SHARDS", "1"))
 
 GOOD = st.fixed_dictionaries(
     {
@@ -258,11 +259,12 @@ def _starts(start: datetime, end: datetime) -> list[datetime]:
     return [each.start for each in intervals_between(start, end, FIVE)]
 
 
-def test_the_laws_hold_over_random_histories() -> None:
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_the_laws_hold_over_random_histories(shard: int) -> None:
     run_state_machine_as_test(
         Histories,
         settings=settings(
-            max_examples=HISTORIES,
+            max_examples=-(-HISTORIES // SHARDS),
             stateful_step_count=STEPS,
             deadline=None,
             print_blob=True,

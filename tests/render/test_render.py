@@ -47,6 +47,7 @@ def test_tasks_of_a_group_are_named_after_it_and_depend_on_each_other(dags: dict
     assert list(tasks) == [f"{step}_{stream}" for stream in STREAMS for step in STEPS]
     assert tasks["silver_api_logs"] == {
         "operator": "operators.silver.SilverOperator",
+        "restate": "{{ params.restate or '' }}",
         "stream": "api_logs",
         "config": str(CONFIG),
         "task_group_name": "api_logs",

@@ -96,7 +96,7 @@ def loaded(text: str) -> Stream:
     return stream
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(samples())
 def test_it_is_valid_lints_and_its_example_holds(rows: list[dict[str, Any]]) -> None:
     with TemporaryDirectory() as folder:
@@ -110,7 +110,7 @@ def test_it_is_valid_lints_and_its_example_holds(rows: list[dict[str, Any]]) -> 
             assert result.passed, [explained(result), made.text]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(samples())
 def test_its_simulated_events_are_good(rows: list[dict[str, Any]]) -> None:
     with TemporaryDirectory() as folder:
@@ -129,3 +129,20 @@ def test_a_sample_without_a_time_says_what_a_time_looks_like(tmp_path: Path) -> 
     path = written([{"id": 1, "ts": 1767225600}, {"id": 2, "ts": 1767225700}], tmp_path)
     with pytest.raises(UsageError, match=r"ts looks like seconds or milliseconds since 1970: write it as 2026-11-26T05:00:00Z"):
         scaffold("made", path)
+
+
+def test_the_longest_names_still_fit(tmp_path: Path) -> None:
+    a, b, c = ("a" * 63, "b" * 63, "c" * 63)
+    rows = [
+        {
+            "at": (START + timedelta(minutes=n)).isoformat(),
+            a: (START + timedelta(minutes=n + 1)).isoformat(),
+            b: n * 1.37,
+            c: ["north", "south"][n % 2],
+            "d" * 200: n % 5,
+        }
+        for n in range(400)
+    ]
+    made = scaffold("made", written(rows, tmp_path))
+    assert [str(problem) for problem in linter.run(made.text, LINT)] == []
+    assert loaded(made.text).gold[0].dimensions == (c,)

@@ -129,7 +129,9 @@ def test_a_key_that_is_no_name_is_read_with_from(tmp_path: Path) -> None:
 
 def test_without_a_unique_field_several_are_the_key(tmp_path: Path) -> None:
     rows = [{"device": f"d{n % 5}", "read_at": (START + timedelta(minutes=n // 5)).isoformat(), "v": n % 7} for n in range(100)]
-    assert stream_of(tmp_path, rows).primary_key == ("device", "read_at")
+    stream = stream_of(tmp_path, rows)
+    assert stream.primary_key == ("device", "read_at")
+    assert stream.gold[0].dimensions == ("device",)
 
 
 def test_a_key_that_repeats_is_told(tmp_path: Path) -> None:
@@ -259,3 +261,8 @@ def test_the_moment_of_an_event_is_understood_in_every_zone() -> None:
 
     assert moment_of("2026-03-02 10:00:00,5 +02:00") == datetime(2026, 3, 2, 8, 0, 0, 500_000, tzinfo=UTC)
     assert moment_of("02/03/2026 10:00") is None
+
+
+def test_a_key_that_would_break_a_comment_does_not(tmp_path: Path) -> None:
+    rows = rows_of(300, lambda n, _: {"x\n\x1b# y": 1} if n == 7 else {"v": n})
+    assert "kept in the raw bytes: x # y." in made(tmp_path, rows).text

@@ -35,9 +35,10 @@ def stream_from(folder: Path, name: str, sample: Path, *, generator: bool = Fals
     return load_streams(folder / "config")[name]
 
 
-@pytest.mark.parametrize("name", LINES)
-@pytest.mark.parametrize("variant", ["clean", "faulted"])
-@pytest.mark.parametrize("whole", [True, False], ids=["from_the_folder", "from_the_first_file"])
+@pytest.mark.parametrize(
+    ("variant", "whole"), [("clean", True), ("faulted", False)], ids=["clean_folder", "first_faulted_file"]
+)
+@pytest.mark.parametrize("name", ["access_log", pytest.param("nab_sensors", marks=pytest.mark.slow)])
 def test_more_than_97_of_100_clean_rows_are_good(tmp_path: Path, name: str, variant: str, whole: bool) -> None:
     sample = DATA / name / variant
     stream = stream_from(tmp_path, name, sample if whole else sample / FIRST[name])

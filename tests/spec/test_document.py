@@ -12,7 +12,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strandline.spec.document import MAX_BYTES, MAX_DEPTH, Document, dotted, parse_document, read_document, walk
+from strandline.spec.document import MAX_BYTES, Document, dotted, parse_document, read_document, walk
+from strandline.spec.plain import MAX_DEPTH
 from strandline.spec.positions import Place
 
 HERE = Path("somewhere.yaml")

@@ -24,7 +24,7 @@ _OPEN = {"'": "the text", '"': "the quoted name", "/": "the comment"}
 class Token(NamedTuple):
     """One word: `text` is its value (quotes removed; names as written), `start` and `end` its 0-based characters.
 
-    `word` is the keyword this token could be: a name in lower case, empty for everything else; `symbol` the symbol it is, or empty.
+    `word` is the keyword this token could be: a name in lower case, else empty; `symbol` the symbol that it is, or empty.
     """
 
     kind: Kind

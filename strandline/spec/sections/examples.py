@@ -36,7 +36,7 @@ def _moment(draft: Draft, path: Path, text: str | None) -> datetime | None:
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except ValueError:
-        draft.report("SL314", path, f"is no moment (saw '{text}')", "write it as 2026-03-02T09:05:00Z")
+        draft.report("SL205", path, f"is no moment (saw '{text}')", "write it as 2026-03-02T09:05:00Z")
         return None
 
 

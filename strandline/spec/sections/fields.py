@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 from typing import Any
 
+from strandline.spec.domains import Domain, of_numbers
 from strandline.spec.draft import NUMERIC, RESERVED, Draft, texts
 from strandline.spec.model import Field
 from strandline.spec.patterns import refused_pattern
 from strandline.spec.positions import Path
-from strandline.spec.domains import Domain, of_numbers
 from strandline.spec.simulated import described, simulated_domains
 from strandline.spec.wording import either, folded, listed
 
@@ -60,7 +59,7 @@ def _check_choices(draft: Draft) -> None:
         first: dict[str, str] = {}
         for index, choice in enumerate(texts(item.get("choices", ()))):
             other = first.setdefault(folded(choice), choice)
-            if other != choice:
+            if other != choice and choice.strip():
                 message = f"is spelt in two ways (saw '{choice}' beside '{other}')"
                 draft.report("SL414", (*path, "choices", index), message, "keep one of the two", level="note")
 
@@ -138,7 +137,7 @@ def _domain(field: Field) -> Domain:
         return Domain(low, high, nullable=nullable)
     if field.type == "integer":
         numbers = of_numbers(int(choice) for choice in field.choices if _INTEGER.match(choice))
-        return Domain(low, high, nullable=nullable).overlap(replace(numbers, nullable=True))
+        return Domain(low, high, nullable=nullable).overlap(numbers)
     return Domain(choices=frozenset(field.choices), nullable=nullable)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from strandline.spec.draft import NUMERIC, RESERVED, Columns, Draft, Table
 from strandline.spec.domains import Domain, Domains, widened
+from strandline.spec.draft import NUMERIC, RESERVED, Columns, Draft, Table
 from strandline.spec.expressions import TypedExpression, names_in
 from strandline.spec.expressions.nodes import Node
 from strandline.spec.model import GoldTable, Metric, MetricKind
@@ -219,7 +218,7 @@ def metric_domain(metric: Metric, nodes: Mapping[str, Node], rows: Domains, metr
         return Domain(0 if domain.low >= 0 else -math.inf, 0 if domain.high <= 0 else math.inf)
     if metric.kind in ("avg", "quantile"):
         return Domain(*widened(domain.range, 1e-9)) if not domain.is_empty and domain.low != domain.high else domain
-    return replace(domain, nullable=True)
+    return domain._replace(nullable=True)
 
 
 def _kind_of(value: Any) -> MetricKind | None:

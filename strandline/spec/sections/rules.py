@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from strandline.spec.domains import Domain
 from strandline.spec.draft import Columns, Draft
 from strandline.spec.model import Budget, Rule
-from strandline.spec.reach import Domain
 from strandline.spec.wording import did_you_mean
 
 COUNTS = Columns(
@@ -48,7 +50,21 @@ def read_rules(draft: Draft) -> tuple[tuple[Rule, ...], tuple[Budget, ...]]:
         rules.append(Rule(item["name"], text, item.get("action", "quarantine"), description))
         if draft.errors > before:
             _explain(draft, derived)
-    return tuple(rules), tuple(budgets)
+    taken = {item["name"] for _, item in draft.clean_items("quality")}
+    return tuple(rules), (*budgets, *_named_budgets(draft, taken))
+
+
+def _named_budgets(draft: Draft, taken: set[str]) -> Iterator[Budget]:
+    """The entries of `budgets`."""
+    for name, path, value in draft.named("budgets"):
+        if not draft.is_clean(path):
+            continue
+        if name in taken:
+            draft.report("SL303", path, f"a rule is called {name} already", "give the budget its own name", key=True)
+        item = value if isinstance(value, dict) else {"expect": value}
+        where = (*path, "expect") if isinstance(value, dict) else path
+        draft.condition(where, item["expect"], COUNTS, now=False, of="budget")
+        yield Budget(name, item["expect"], item.get("action", "fail"), item.get("description", ""))
 
 
 def _explain(draft: Draft, derived: set[str]) -> None:

@@ -1,0 +1,67 @@
+"""What a table says of its source, and of which side of the line a row is on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from strandline.lake import paths
+from strandline.runtime import Runtime
+from strandline.spec.model import Stream
+from strandline.stages.bronze import bronze
+from strandline.stages.generate import landings
+from strandline.stages.gold import gold
+from strandline.stages.land import ingest
+from strandline.stages.merge import merge
+from strandline.stages.silver import silver
+from tests.stages.streams import deliver, interval, readings, runtime_in
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> Stream:
+    return readings(tmp_path)
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Runtime:
+    return runtime_in(tmp_path)
+
+
+def line(name: str) -> bytes:
+    return json.dumps({"reading_id": name, "at": "2026-03-01T10:00:00Z", "value": 1}).encode()
+
+
+def statuses(runtime: Runtime) -> dict[str, str]:
+    unified = runtime.lake.table(paths.unified("readings")).snapshot()
+    assert unified is not None
+    return {row["reading_id"]: row["_status"] for row in unified.arrow().to_pylist()}
+
+
+@pytest.mark.parametrize("lines", [[], [b"{}"]], ids=["without a line", "with one"])
+def test_an_object_counts_as_taken(runtime: Runtime, stream: Stream, tmp_path: Path, lines: list[bytes]) -> None:
+    deliver(tmp_path, "m", lines)
+    ingest(runtime, stream, interval(0))
+    assert landings(runtime, stream).has_object("m")
+    assert not landings(runtime, stream).has_object("l")
+
+
+def test_a_source_goes_on_where_the_latest_interval_ended(runtime: Runtime, stream: Stream, tmp_path: Path) -> None:
+    for number, name in enumerate(("a", "b")):
+        deliver(tmp_path, name, [line(name)])
+        ingest(runtime, stream, interval(number))
+        assert landings(runtime, stream).cursor["last"] == name
+
+
+def test_rows_are_provisional_above_the_line_and_final_below(runtime: Runtime, stream: Stream, tmp_path: Path) -> None:
+    for number, name in enumerate(("a", "b")):
+        deliver(tmp_path, name, [line(name)])
+        ingest(runtime, stream, interval(number))
+    merge(runtime, stream)
+    assert statuses(runtime) == {"a": "provisional", "b": "provisional"}
+    bronze(runtime, stream, interval(0).end)
+    silver(runtime, stream)
+    gold(runtime, stream)
+    merge(runtime, stream)
+    assert statuses(runtime) == {"a": "final", "b": "provisional"}
