@@ -86,7 +86,8 @@ class Snapshot:
 
     def position(self, application: str) -> int:
         """How far the table has consumed `application`; 0 when it never did."""
-        return self._delta.transaction_version(application) or 0
+        with reading(self.path):
+            return self._delta.transaction_version(application) or 0
 
     @property
     def ordinal(self) -> int:
@@ -96,7 +97,8 @@ class Snapshot:
     @cached_property
     def files(self) -> tuple[DataFile, ...]:
         """The live files, oldest commit first."""
-        actions = pa.table(self._delta.get_add_actions(flatten=True)).to_pylist()
+        with reading(self.path):
+            actions = pa.table(self._delta.get_add_actions(flatten=True)).to_pylist()
         return tuple(sorted((self._data_file(action) for action in actions), key=lambda f: (f.ordinal, f.path)))
 
     def _data_file(self, action: Mapping[str, Any]) -> DataFile:
@@ -335,10 +337,10 @@ def _is_unborn(error: DeltaError) -> bool:
 
 @contextlib.contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Arrow's errors while a table's files are read, as ours: `StorageError` for damage, else `TransientError`."""
+    """The libraries' errors while a table is read, as ours: `StorageError` for damage, else `TransientError`."""
     try:
         yield
-    except OSError as error:
+    except (DeltaError, OSError) as error:
         raise _classified(error, f"read {path}") from error
 
 

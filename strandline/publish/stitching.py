@@ -174,7 +174,7 @@ def inherit(rule: Rule, key: str, runs: Sequence[Run], old: Sequence[Episode], r
 
 
 def _untold(episode: Episode) -> tuple[bool, bool, bool, datetime]:
-    """Orders the episodes that a run could take its id from: first one of which only the opening was told, withdrawn ones last."""
+    """Orders the episodes that a run could take its id from: one told as opened only comes first, withdrawn ones last."""
     withdrawn = episode.state == "withdrawn"
     return withdrawn, episode.notified_opened_at is None, episode.notified_resolved_at is not None, episode.started_at
 

@@ -102,9 +102,9 @@ class FilesReader:
 class _Listing:
     """Tells new objects from landed ones in one listing, and remembers for the next what came lately.
 
-    The cursor is `{"last": greatest name taken, "listed_at": …, "recent": […]}`: every object up to `last` that came `MARGIN` or
-    more before `listed_at` was taken, and so were those named in `recent`. `listed_at` is the time of the listing, or earlier when
-    an object had to wait (`max_files`).
+    The cursor is `{"last": greatest name taken, "listed_at": …, "recent": […]}`: every object up to `last` that came
+    `MARGIN` or more before `listed_at` was taken, and so were those named in `recent`. `listed_at` is the time of the
+    listing, or earlier when an object had to wait (`max_files`).
     """
 
     def __init__(self, position: Position, wanted: Callable[[str], bool]) -> None:

@@ -218,7 +218,7 @@ def test_lines_taken_by_a_batch_while_a_rebuild_is_at_work_are_kept(
 ) -> None:
     runtime = lakes.copy(tmp_path / "lake", count=1, batches=1)
     now = changed(stream, WIDER, STRICTER)
-    swap, done = Table._swap, []
+    swap, done = Table._swap, list[bool]()
 
     def interrupted(table: Table, snapshot: Snapshot, chosen: Commit) -> None:
         if not done and table.path == paths.silver("readings"):
