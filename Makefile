@@ -56,6 +56,7 @@ yaml: install ## check the schemas, and the YAML against them
 	$(BIN)/check-jsonschema --check-metaschema schemas/*.json
 	$(BIN)/check-jsonschema --schemafile schemas/stream.schema.json config/streams/*.yaml
 	$(BIN)/check-jsonschema --schemafile schemas/dag.schema.json config/dags/*.yaml
+	$(BIN)/check-jsonschema --schemafile schemas/defaults.schema.json config/defaults.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 validate: install ## check config/: one line a file, every problem with its place and a hint
