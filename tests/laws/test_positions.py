@@ -1,8 +1,9 @@
-"""What a table says of its source, and of which side of the line a row is on."""
+"""What a table says of its source, which side of the line a row is on, which line of an event wins."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,33 @@ def test_rows_are_provisional_above_the_line_and_final_below(runtime: Runtime, s
     gold(runtime, stream)
     merge(runtime, stream)
     assert statuses(runtime) == {"a": "final", "b": "provisional"}
+
+
+def test_of_the_lines_of_an_event_the_greatest_version_wins_then_the_last_to_land(
+    runtime: Runtime, stream: Stream, tmp_path: Path
+) -> None:
+    versioned = replace(stream, sequence_by=("count",))
+
+    def version(name: str, value: int, count: int | None = None) -> bytes:
+        known = {} if count is None else {"count": count}
+        return json.dumps({"reading_id": name, "at": "2026-03-01T10:00:00Z", "value": value, **known}).encode()
+
+    first = [version("a", 1, 1), version("a", 2, 2), version("a", 3, 1), version("b", 1), version("b", 2), version("c", 1, 5)]
+    deliver(tmp_path, "1", first)
+    deliver(tmp_path, "2", [version("b", 3), version("c", 2, 4), version("c", 3)])
+    for number in range(2):
+        ingest(runtime, versioned, interval(number))
+        merge(runtime, versioned)
+        unified = runtime.lake.table(paths.unified("readings")).snapshot()
+        assert unified is not None
+        values = {row["reading_id"]: row["value"] for row in unified.arrow().to_pylist()}
+        assert values == {"a": 2, "b": 2 + number, "c": 1}
+
+
+def test_the_bounds_of_a_range_are_inside(runtime: Runtime, tmp_path: Path) -> None:
+    bounded = readings(tmp_path, more="- {name: level, type: integer, minimum: 0, maximum: 9}")
+    lines = [json.dumps({"reading_id": f"r{n}", "at": "2026-03-01T10:00:00Z", "level": n}).encode() for n in (-1, 0, 9, 10)]
+    deliver(tmp_path, "a", lines)
+    ingest(runtime, bounded, interval(0))
+    merge(runtime, bounded)
+    assert set(statuses(runtime)) == {"r0", "r9"}

@@ -32,7 +32,7 @@ JUDGING = [
         "DESC NULLS LAST",
         "ASC NULLS LAST",
         "an update is lost",
-        LAWS,
+        POSITIONS,
     ),
     Mutation(
         "an event without a version wins",
@@ -56,7 +56,7 @@ JUDGING = [
         "'_landing_start DESC', '_line DESC'])}",
         "'_landing_start DESC', '_line ASC'])}",
         "the greater line number wins",
-        LAWS,
+        POSITIONS,
     ),
     Mutation(
         "a key is unique over the stream",
@@ -88,7 +88,7 @@ JUDGING = [
         '{value} < {field.minimum!r}"',
         '{value} <= {field.minimum!r}"',
         "the bound is allowed",
-        (*QUARANTINE, *LAWS),
+        POSITIONS,
     ),
     Mutation(
         "lateness is judged against the start of the interval",
