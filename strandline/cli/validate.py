@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -100,6 +101,8 @@ def _files(config: Path, names: Sequence[str], *, unread: bool) -> tuple[dict[st
     from strandline.layers import check_layers
     from strandline.spec.load import check_streams
 
+    gc.freeze()
+    gc.set_threshold(200_000)  # what is loaded stays until the end: walking it again and again finds nothing
     good, problems = check_streams(config)
     paths = {stream.path: stream for stream in good.values()}
     shared = config / "defaults.yaml"
