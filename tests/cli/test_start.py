@@ -18,6 +18,13 @@ COMMANDS = [
     ["render"],
     ["query"],
     ["status"],
+    ["audit"],
+    ["preview"],
+    ["test"],
+    ["new"],
+    ["export"],
+    ["plan"],
+    ["replay"],
     *(["run", step] for step in ("ingest", "batch", "merge", "publish", "all", "bootstrap")),
 ]
 
