@@ -113,7 +113,7 @@ class Airflow:
 
     def stop(self, grace: float = 15.0) -> None:
         """Stop Airflow and every process it started: SIGTERM to each, SIGKILL after `grace` seconds."""
-        handle = processes.recall(self._pid_file)
+        handle = processes.remains(self._pid_file)
         if handle is not None:
             processes.stop(handle, grace=grace)
         if self._child is not None:

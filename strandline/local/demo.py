@@ -57,7 +57,7 @@ def down(settings: Settings, narrator: Narrator) -> None:
                 time.sleep(0.2)
     left = (("Airflow", settings.root / ".airflow" / "standalone.pid"), ("SeaweedFS", settings.local / "seaweedfs.pid"))
     for name, pid_file in left:
-        orphan = processes.recall(pid_file)
+        orphan = processes.remains(pid_file)
         if orphan is not None:
             with narrator.step(f"Stop {name} (pid {orphan.pid})"):
                 processes.stop(orphan, grace=15.0)

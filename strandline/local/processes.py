@@ -79,12 +79,22 @@ def remember(handle: Handle, pid_file: Path) -> None:
 
 def recall(pid_file: Path) -> Handle | None:
     """The process that `pid_file` tells of, if it still runs; None when there is no file, or the process is gone."""
+    handle = _read(pid_file)
+    return handle if handle is not None and handle.alive() else None
+
+
+def remains(pid_file: Path) -> Handle | None:
+    """The process that `pid_file` tells of, if it or anything of its session runs: children outlive one that was killed."""
+    handle = _read(pid_file)
+    return handle if handle is not None and members(handle) else None
+
+
+def _read(pid_file: Path) -> Handle | None:
     try:
         content = json.loads(pid_file.read_text(encoding="utf-8"))
-        handle = Handle(int(content["pid"]), float(content["started"]))
+        return Handle(int(content["pid"]), float(content["started"]))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    return handle if handle.alive() else None
 
 
 def members(handle: Handle) -> list[psutil.Process]:

@@ -115,7 +115,7 @@ class Seaweed:
 
     def stop(self, grace: float = 10.0) -> None:
         """Stop the server if it runs: SIGTERM, then SIGKILL after `grace` seconds. The data stay."""
-        handle = processes.recall(self._pid_file)
+        handle = processes.remains(self._pid_file)
         if handle is not None:
             processes.stop(handle, grace=grace)
         if self._child is not None:

@@ -6,6 +6,7 @@ Source: YAML 1.2.2, 10.3.2 "Tag Resolution" (https://yaml.org/spec/1.2.2/#1032-t
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 Scalar = str | int | float | bool | None
 
@@ -24,6 +25,7 @@ class NumberRefusedError(ValueError):
     """A scalar is a number by its shape, but not one that can be used: infinite, not a number, or absurdly long."""
 
 
+@lru_cache(maxsize=8192)
 def resolve(text: str) -> Scalar:
     """The value of a plain scalar; raises NumberRefusedError for infinities, NaN and numbers of more than 40 characters."""
     if text and text[0] not in _FIRST:

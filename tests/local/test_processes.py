@@ -72,3 +72,14 @@ def test_a_pid_that_another_process_has_taken_over_is_not_mistaken(tmp_path: Pat
 def test_a_damaged_pid_file_tells_of_no_process(tmp_path: Path, content: str) -> None:
     (tmp_path / "pid").write_text(content)
     assert processes.recall(tmp_path / "pid") is None
+
+
+def test_children_that_outlive_a_killed_parent_are_found_again(tmp_path: Path) -> None:
+    child, handle, family = _spawn_family(tmp_path, "stays")
+    child.kill()
+    child.wait()
+    assert processes.recall(tmp_path / "pid") is None
+    assert processes.remains(tmp_path / "pid") == handle
+    processes.stop(handle, grace=0.5)
+    assert not [pid for pid in family if psutil.pid_exists(pid) and processes.is_live(psutil.Process(pid))]
+    assert processes.remains(tmp_path / "pid") is None
