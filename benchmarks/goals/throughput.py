@@ -1,0 +1,166 @@
+"""Goals 1, 2 and 3: from source files to gold, against what one would write by hand and the limit, and its memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.events import HOME, ROOT, Day, day
+from benchmarks.goals.same import check_same
+from benchmarks.measure import Failed, Run, alternating, machine, median, run
+from benchmarks.results import Found, Size, Verdict
+
+PEERS = {
+    "pandas + CSV": "naive_pandas",
+    "pandas + orjson + Parquet": "tuned_pandas",
+    "Polars": "polars_lazy",
+    "DuckDB": "duckdb_sql",
+    "PySpark": "spark_local",
+}
+OURS, LIMIT, NAIVE = "Strandline", "limit", "pandas + CSV"
+REPETITIONS = {"small": 5, "full": 5}
+SIZES: Mapping[Size, tuple[int, ...]] = {"small": (100_000,), "full": (1_000_000, 10_000_000)}
+MEMORY: Mapping[Size, tuple[int, ...]] = {"small": (100_000, 1_000_000), "full": (1_000_000, 10_000_000, 30_000_000)}
+LARGE = 5_000_000
+"""From here on: 3 repetitions, and without the peers that would need more memory or hours than there are."""
+TOO_LARGE = {"pandas + CSV": "holds all rows as objects (about 3 GB a million)", "pandas + orjson + Parquet": "holds all rows"}
+MEMORY_AIM = 1200.0
+
+
+def measure(size: Size) -> list[Found]:
+    """Goals 1 to 3; raises `Void` when two contestants disagree about the result."""
+    rows: list[dict[str, Any]] = []
+    skipped: dict[str, str] = {}
+    for lines in SIZES[size]:
+        rows += _compared(size, day(lines), skipped)
+    rows += [_alone(day(lines)) for lines in MEMORY[size] if all(r["lines"] != lines or r["who"] != OURS for r in rows)]
+    here = machine()
+    notes = [{"who": who, "why": why} for who, why in skipped.items()]
+    return [
+        Found(1, size, _against_peers(rows), {"Source files to gold": rows, "Not run": notes}, here),
+        Found(2, size, _against_limit(rows), {}, here),
+        Found(3, size, _memory(rows), {}, here),
+    ]
+
+
+def spark_python() -> str | None:
+    """The Python that has PySpark: `BENCH_SPARK_PYTHON`, or this one; None without."""
+    given = os.environ.get("BENCH_SPARK_PYTHON")
+    candidates = [given] if given else [sys.executable]
+    for python in candidates:
+        try:
+            run([python, "-c", "import pyspark"])
+        except (Failed, FileNotFoundError):
+            continue
+        return python
+    return None
+
+
+def _compared(size: Size, given: Day, skipped: dict[str, str]) -> list[dict[str, Any]]:
+    contestants: dict[str, Callable[[], Run]] = {OURS: partial(_ours, given), LIMIT: partial(_limit, given)}
+    spark = spark_python()
+    for who, module in PEERS.items():
+        if given.lines >= LARGE and who in TOO_LARGE:
+            skipped[f"{who}, {given.lines:,} events"] = TOO_LARGE[who]
+        elif who == "PySpark" and spark is None:
+            skipped[who] = "pyspark is not installed (BENCH_SPARK_PYTHON names a Python that has it)"
+        else:
+            python = spark if who == "PySpark" and spark else sys.executable
+            contestants[who] = partial(_peer, python, module, given)
+    runs = alternating(contestants, 3 if given.lines >= LARGE else REPETITIONS[size])
+    check_same(given, {who: each[-1].printed for who, each in runs.items() if who != LIMIT})
+    return [_row(given, who, each) for who, each in runs.items()]
+
+
+def _row(given: Day, who: str, runs: list[Run]) -> dict[str, Any]:
+    middle = median(runs)
+    return {
+        "lines": given.lines,
+        "who": who,
+        "wall_s": round(middle.wall, 2),
+        "wall_least_s": round(min(each.wall for each in runs), 2),
+        "wall_most_s": round(max(each.wall for each in runs), 2),
+        "cpu_s": round(middle.cpu, 2),
+        "peak_mb": round(max(each.peak_mb for each in runs)),
+        "runs": len(runs),
+        **{f"{name}_s": value for name, value in middle.printed.get("steps", {}).items()},
+    }
+
+
+def _alone(given: Day) -> dict[str, Any]:
+    return _row(given, OURS, [_ours(given)])
+
+
+def _ours(given: Day) -> Run:
+    lake = _empty("ours")
+    return run([sys.executable, "-m", "benchmarks.ours", str(given.lines), str(lake)])
+
+
+def _limit(given: Day) -> Run:
+    out = _empty("limit")
+    return run([sys.executable, "-m", "benchmarks.limit", given.folder, str(out)])
+
+
+def _peer(python: str, module: str, given: Day) -> Run:
+    out = _empty(module)
+    return run([python, str(ROOT / "benchmarks" / "peers" / f"{module}.py"), given.folder, str(out)])
+
+
+def _empty(name: str) -> Path:
+    folder = HOME / "out" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _by(rows: list[dict[str, Any]], lines: int) -> dict[str, dict[str, Any]]:
+    return {row["who"]: row for row in rows if row["lines"] == lines}
+
+
+def _against_peers(rows: list[dict[str, Any]]) -> list[Verdict]:
+    verdicts = []
+    for lines in sorted({row["lines"] for row in rows}):
+        found = _by(rows, lines)
+        if OURS not in found or len(found) == 1:
+            continue
+        ours = found[OURS]
+        others = {who: row for who, row in found.items() if who not in (OURS, LIMIT, NAIVE)}
+        if NAIVE in found:
+            ratio, cpu = found[NAIVE]["wall_s"] / ours["wall_s"], found[NAIVE]["cpu_s"] / ours["cpu_s"]
+            figure = f"{ratio:.1f} x naive ({ours['wall_s']:.1f} s against {found[NAIVE]['wall_s']:.1f} s; {cpu:.1f} x in CPU)"
+            verdicts.append(Verdict("1", f"files to gold, {lines:,} events", figure, ">= 10 x naive", ratio >= 10))
+        if others:
+            best = min(others, key=lambda who: others[who]["wall_s"])
+            ratio, cpu = others[best]["wall_s"] / ours["wall_s"], others[best]["cpu_s"] / ours["cpu_s"]
+            figure = f"{ratio:.2f} x the fastest other, {best} ({others[best]['wall_s']:.1f} s; {cpu:.2f} x in CPU)"
+            verdicts.append(Verdict("1", f"files to gold, {lines:,} events", figure, ">= 1.0 x", ratio >= 1))
+    return verdicts
+
+
+def _against_limit(rows: list[dict[str, Any]]) -> list[Verdict]:
+    verdicts = []
+    for lines in sorted({row["lines"] for row in rows}):
+        found = _by(rows, lines)
+        if OURS in found and LIMIT in found:
+            steps = {name: value for name, value in found[LIMIT].items() if name in LIMIT_STEPS}
+            least = sum(steps.values())
+            share = least / found[OURS]["wall_s"]
+            told = " + ".join(f"{name.removesuffix('_s')} {value:.2f}" for name, value in steps.items())
+            figure = f"{share:.0%} of the limit ({told} = {least:.2f} s of {found[OURS]['wall_s']:.2f} s)"
+            verdicts.append(Verdict("2", f"share of the limit, {lines:,} events", figure, ">= 60 %", share >= 0.6))
+    return verdicts
+
+
+LIMIT_STEPS = ("decompress_s", "parse_s", "write_s")
+
+
+def _memory(rows: list[dict[str, Any]]) -> list[Verdict]:
+    ours = sorted((row["lines"], row["peak_mb"]) for row in rows if row["who"] == OURS)
+    told = ", ".join(f"{peak:,} MB at {lines:,}" for lines, peak in ours)
+    most = max(peak for _, peak in ours)
+    return [Verdict("3", "peak memory of the process tree", told, "<= 1,200 MB, flat", most <= MEMORY_AIM)]
