@@ -153,8 +153,9 @@ def _recompute(
     schema = schemas.realtime(stream)
     reader = pa.RecordBatchReader.from_batches(schema, _parsed_again(runtime, stream, wanted, schema, findings))
     session.register("raw_lines", reader)
-    session.materialise("lines", "SELECT * FROM raw_lines")
-    session.materialise("judged", judge(stream, engine.dialect).sql)
+    parsed = ", ".join(engine.dialect.quote(name) for name in schema.names if name != "_raw")
+    session.materialise("lines", f"SELECT {parsed} FROM raw_lines")
+    session.materialise("judged", judge(stream, engine.dialect, raw=False).sql)
     columns = schemas.silver(stream).names
     names = ", ".join(engine.dialect.quote(name) for name in columns)
     good = f"(SELECT {names} FROM judged WHERE _verdict IS NULL) AS good"

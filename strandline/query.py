@@ -7,6 +7,7 @@ Served tables are read at the versions that were published together. Timestamps 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from strandline.lake import paths
 from strandline.lake.tables import Snapshot
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
-from strandline.stages.merge import read_pointer
+from strandline.stages.merge import Pointer, read_pointer
 
 
 def relations(streams: Mapping[str, Stream]) -> dict[str, str]:
@@ -44,13 +45,14 @@ def query(runtime: Runtime, streams: Mapping[str, Stream], sql: str) -> pa.Table
     no query.
     """
     known = relations(streams)
-    with runtime.engine.session() as session:
+    pointers: dict[str, Pointer | None] = {}  # each looked at once, so that all tables are those of one merge
+    with replace(runtime).engine.session() as session:  # in a database of its own: its views are this query's alone
         for number, name in enumerate(sorted(session.relations_of(sql))):
             if name not in known:
                 close = get_close_matches(name, known, 1, 0.5)
                 hint = f"; did you mean {close[0]}?" if close else f"; there is {', '.join(list(known)[:8])}, …"
                 raise UsageError(f"there is no table {name}{hint}")
-            snapshot = _snapshot(runtime, name, known[name])
+            snapshot = _snapshot(runtime, name, known[name], pointers)
             if snapshot is None:
                 raise UsageError(f"{name} is empty: nothing was written to {runtime.lake.url}/{known[name]} yet")
             session.register(f"__relation_{number}", snapshot.dataset())
@@ -58,12 +60,13 @@ def query(runtime: Runtime, streams: Mapping[str, Stream], sql: str) -> pa.Table
         return session.table(sql)
 
 
-def _snapshot(runtime: Runtime, name: str, path: str) -> Snapshot | None:
+def _snapshot(runtime: Runtime, name: str, path: str, pointers: dict[str, Pointer | None]) -> Snapshot | None:
     layer, _, rest = name.partition(".")
     version: int | None = None
     if layer in ("unified", "analytics"):
         stream, _, table = rest.partition("__")
-        pointer = read_pointer(runtime, stream)
-        if pointer is not None:
+        if stream not in pointers:
+            pointers[stream] = read_pointer(runtime, stream)
+        if (pointer := pointers[stream]) is not None:
             version = pointer.analytics.get(table) if layer == "analytics" else pointer.unified
     return runtime.lake.table(path).snapshot(version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from strandline.lake.lake import Lake
@@ -40,7 +41,7 @@ class Runtime:
     source_credentials: Callable[[str], S3Credentials] | None = None
     source_headers: Callable[[str | None], Mapping[str, str]] = lambda connection: {}
 
-    @property
+    @cached_property
     def engine(self) -> DuckEngine:
         """The engine that runs the plan."""
         from strandline.engines.duckdb import DuckEngine

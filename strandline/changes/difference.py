@@ -43,7 +43,7 @@ class Change:
 
     def __str__(self) -> str:
         told = f"{self.what} {self.name} {self.kind}" if self.name else f"{self.what} {self.kind}"
-        values = f": {self.before} → {self.after}" if self.before or self.after else ""
+        values = f": {self.before or '–'} → {self.after or '–'}" if self.before or self.after else ""
         return told + values + (f" ({self.note})" if self.note else "")
 
 

@@ -36,7 +36,7 @@ def told() -> Iterator[None]:
     except ConfigError as error:
         from strandline.spec.report import format_problems
 
-        typer.echo(format_problems(error.problems, color=errors().is_terminal), err=True)
+        typer.echo(format_problems(error.problems, color=errors().is_terminal, width=errors().width), err=True)
         raise typer.Exit(2) from error
     except StrandlineError as error:
         fail(str(error))

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.markdown import Markdown
 
 from strandline.cli.console import output
 from strandline.cli.options import DEFAULT_CONFIG, Config, Json, Lake, Memory, Threads, good_streams, place
@@ -56,6 +55,8 @@ def plan(
     elif as_markdown:
         typer.echo(markdown(plans, shown), nl=False)
     else:
+        from rich.markdown import Markdown
+
         console = output()
         text = markdown(plans, shown, samples=True)
         if console.is_terminal:

@@ -101,9 +101,10 @@ def _files(config: Path, names: Sequence[str], *, unread: bool) -> tuple[dict[st
     from strandline.layers import check_layers
     from strandline.spec.load import check_streams
 
-    gc.freeze()
-    gc.set_threshold(200_000)  # what is loaded stays until the end: walking it again and again finds nothing
+    gc.disable()  # what is loaded stays until the end: walking it again and again finds nothing
     good, problems = check_streams(config)
+    gc.freeze()
+    gc.enable()
     paths = {stream.path: stream for stream in good.values()}
     shared = config / "defaults.yaml"
     found = dict.fromkeys([*_listed(config / "streams"), *(problem.path for problem in problems if problem.path != shared)])
@@ -177,7 +178,7 @@ def _print(files: Sequence[File], problems: Sequence[Problem], format_: Format) 
     if problems:
         if format_ is Format.text:
             typer.echo()
-        typer.echo(format_problems(problems, color=console.is_terminal, format=format_.value))
+        typer.echo(format_problems(problems, color=console.is_terminal, format=format_.value, width=console.width))
         if format_ is Format.text:
             typer.echo(f"\nMore about a code: strandline validate --explain {problems[0].code}")
 

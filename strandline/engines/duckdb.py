@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
 from typing import Any
 
 import duckdb
@@ -23,14 +25,21 @@ from strandline.spec.model import FieldType, Grain
 BATCH_ROWS = 32_768
 _INTEGER = r"[+-]?[0-9]{1,19}(\.0+)?"
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
-_MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?"
+_MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?"
 _UTC_TIMESTAMP = rf"({_MOMENT} ?[Zz]?|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})"
-_OFFSET_TIMESTAMP = rf"{_MOMENT} ?[+-][0-9]{{2}}(:?[0-9]{{2}})?"
+_OFFSET_TIMESTAMP = rf"{_MOMENT} ?[+-]((0[0-9]|1[0-7])(:?[0-5][0-9])?|18(:?00)?)"
+_YEAR_1 = "'0001'"  # texts of one form are ordered like the times they mean; there is no year 0
 _TYPES: dict[str, str] = {
     "string": "VARCHAR", "json": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN",
     "timestamp": "TIMESTAMP", "date": "DATE",
 }  # fmt: skip
 LARGEST_NUMBER = "1e18"
+
+
+@lru_cache(maxsize=4_096)
+def _quoted(name: str) -> str:
+    """Every query names dozens of columns, always the same ones."""
+    return str(exp.to_identifier(name, quoted=True).sql("duckdb"))
 
 
 class DuckDialect(Dialect):
@@ -40,7 +49,7 @@ class DuckDialect(Dialect):
 
     def quote(self, name: str) -> str:
         """The identifier, quoted."""
-        return str(exp.to_identifier(name, quoted=True).sql("duckdb"))
+        return _quoted(name)
 
     def literal(self, text: str) -> str:
         """The string as a literal."""
@@ -74,12 +83,9 @@ class DuckDialect(Dialect):
         if type_ == "boolean":
             return f"CASE lower({text}) WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END"
         if type_ == "timestamp":
-            clean = f"replace({text}, ',', '.')"
-            return (
-                f"CASE WHEN {self.full_match(text, _UTC_TIMESTAMP)} THEN TRY_CAST({clean} AS TIMESTAMP) "
-                f"WHEN {self.full_match(text, _OFFSET_TIMESTAMP)} THEN CAST(TRY_CAST({clean} AS TIMESTAMPTZ) AS TIMESTAMP) END"
-            )
-        return f"CASE WHEN {self.full_match(text, '[0-9]{4}-[0-9]{2}-[0-9]{2}')} THEN TRY_CAST({text} AS DATE) END"
+            return _timestamp(self, text)
+        day = self.full_match(text, "[0-9]{4}-[0-9]{2}-[0-9]{2}")
+        return f"CASE WHEN {day} AND {text} >= {_YEAR_1} THEN TRY_CAST({text} AS DATE) END"
 
     def sum(self, value: str, type_: FieldType, scale: int) -> str:
         """The exact sum as a value of the type, whatever the order of the rows; NULL of no values."""
@@ -113,18 +119,39 @@ class DuckDialect(Dialect):
         return f"CAST(date_trunc('{grain}', {moment}) AS TIMESTAMP)"
 
 
+def _timestamp(dialect: DuckDialect, text: str) -> str:
+    """RFC 3339 and what is near it, years 1 to 9999 in UTC: what lies beyond, by its offset, no reader of ours can hold.
+
+    An offset is up to 18 hours, as Java reads it; no zone has more.
+    """
+    clean = f"replace(replace({text}, ',', '.'), 'z', 'Z')"
+    moment = f"replace(replace({clean}, ' +', '+'), ' -', '-')"
+    zoned = f"CAST(TRY_CAST({moment} AS TIMESTAMPTZ) AS TIMESTAMP)"
+    held = f"{text} >= {_YEAR_1} AND {zoned} BETWEEN TIMESTAMP '0001-01-01 00:00:00' AND TIMESTAMP '9999-12-31 23:59:59.999999'"
+    near = f"{text} >= '0001-01-02' AND {text} < '9999-12-31'"
+    return (
+        f"CASE WHEN {dialect.full_match(text, _UTC_TIMESTAMP)} AND {text} >= {_YEAR_1} THEN TRY_CAST({clean} AS TIMESTAMP) "
+        f"WHEN {dialect.full_match(text, _OFFSET_TIMESTAMP)} AND ({near} OR {held}) THEN {zoned} END"
+    )
+
+
 class DuckSession:
     """One locked-down connection; relations are Arrow data registered by name."""
+
+    dialect = DuckDialect()
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
     def register(self, name: str, data: pa.Table | pads.FileSystemDataset | pa.RecordBatchReader) -> None:
-        """Make Arrow data readable as `name`; columns are read only as far as a query needs them."""
+        """Make Arrow data readable as `name`; columns of a dataset are read only as far as a query needs them. A reader can be
+        read once.
+        """
+        schema = _without_zones(data.schema)
         if isinstance(data, pads.FileSystemDataset):
-            data = pads.FileSystemDataset(list(data.get_fragments()), _without_zones(data.schema), data.format, data.filesystem)
-        elif isinstance(data, pa.Table):
-            data = data.cast(_without_zones(data.schema))
+            data = pads.FileSystemDataset(list(data.get_fragments()), schema, data.format, data.filesystem)
+        elif data.schema != schema:
+            data = data.cast(schema)
         self._connection.register(name, data)
 
     def materialise(self, name: str, sql: str) -> None:
@@ -143,10 +170,10 @@ class DuckSession:
         with _errors():
             return self._connection.sql(sql).to_arrow_table()
 
-    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """A result as it comes, in bounded memory."""
+    def batches(self, sql: str, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """A result as it comes, `rows` at once."""
         with _errors():
-            yield from self._connection.sql(sql).to_arrow_reader(BATCH_ROWS)
+            yield from self._connection.sql(sql).to_arrow_reader(rows)
 
     def relations_of(self, sql: str) -> set[str]:
         """The tables that one query names (`schema.table`). Raises `UsageError` for anything but a single query."""
@@ -154,7 +181,8 @@ class DuckSession:
             statements = self._connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise UsageError("give one query (SELECT …); the lake is read-only here")
-            return {name.replace('"', "") for name in self._connection.get_table_names(sql, qualified=True)}
+            named = self._connection.get_table_names(sql, qualified=True)  # `orders AS o` where the query gives it a name
+            return {name.partition(" AS ")[0].replace('"', "") for name in named}
         except duckdb.Error as error:
             raise UsageError(f"the query cannot be read: {error}") from error
 
@@ -169,37 +197,44 @@ class DuckSession:
 
 
 class DuckEngine:
-    """DuckDB with a memory limit (text as DuckDB takes it, `1GB`) and a number of threads."""
+    """DuckDB with a memory limit (text as DuckDB takes it, `1GB`) and a number of threads, for all sessions together."""
 
     dialect = DuckDialect()
 
     def __init__(self, memory_limit: str = "1GB", threads: int = 2) -> None:
         self._memory_limit, self._threads = memory_limit, threads
 
+    @cached_property
+    def _database(self) -> duckdb.DuckDBPyConnection:
+        """An empty database that outlives its sessions: to start one takes longer than most of what they are asked."""
+        spill = tempfile.TemporaryDirectory(prefix="strandline-spill-")
+        weakref.finalize(self, spill.cleanup)
+        settings = [
+            ("memory_limit", self._memory_limit),
+            ("threads", str(self._threads)),
+            ("temp_directory", spill.name),
+            ("TimeZone", "UTC"),
+            ("preserve_insertion_order", "false"),
+            ("python_enable_replacements", "false"),
+            ("autoinstall_known_extensions", "false"),
+            ("autoload_known_extensions", "false"),
+            ("enable_external_access", "false"),
+            ("lock_configuration", "true"),
+        ]
+        connection = duckdb.connect()
+        for name, value in settings:
+            connection.execute(f"SET GLOBAL {name} = '{value}'")
+        return connection
+
     @contextlib.contextmanager
     def session(self) -> Iterator[DuckSession]:
-        """A session of its own, gone with its spilled files at the end."""
-        with tempfile.TemporaryDirectory(prefix="strandline-spill-") as spill:
-            settings = [
-                ("memory_limit", self._memory_limit),
-                ("threads", str(self._threads)),
-                ("temp_directory", spill),
-                ("TimeZone", "UTC"),
-                ("preserve_insertion_order", "false"),
-                ("python_enable_replacements", "false"),
-                ("autoinstall_known_extensions", "false"),
-                ("autoload_known_extensions", "false"),
-                ("enable_external_access", "false"),
-                ("lock_configuration", "true"),
-            ]
-            with _errors():
-                connection = duckdb.connect()
-                for name, value in settings:
-                    connection.execute(f"SET {name} = '{value}'")
-            try:
-                yield DuckSession(connection)
-            finally:
-                connection.close()
+        """A session of its own: what it makes is temporary, and gone at its end."""
+        with _errors():
+            connection = self._database.cursor()
+        try:
+            yield DuckSession(connection)
+        finally:
+            connection.close()
 
 
 def _without_zones(schema: pa.Schema) -> pa.Schema:

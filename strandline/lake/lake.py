@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from strandline.lake.log import State
 from strandline.lake.objects import Objects, S3Credentials, open_objects
 from strandline.lake.tables import Table
 
@@ -17,6 +18,8 @@ class Lake:
         self.objects = objects
         self.url = objects.url
         self.credentials = credentials
+        self.states: dict[str, State] = {}
+        """The newest version known of each table, by path; a table is followed from there."""
 
     @classmethod
     def open(cls, url: str, credentials: S3Credentials | None = None) -> Lake:

@@ -18,6 +18,8 @@ import pyarrow.dataset as pads
 from strandline.intervals import Interval
 from strandline.lake.tables import DataFile, Snapshot
 
+EXPIRED = "expired"
+"""The position of a realtime table from which retention has taken files: how many, in all."""
 STATISTICS = ("_landing_start", "_landing_end", "_source", "_line", "_contract_version")
 
 
@@ -55,7 +57,7 @@ class Landings:
     """
 
     def __init__(self, realtime: Snapshot | None, bronze: Callable[[], Snapshot | None] = lambda: None) -> None:
-        self._realtime, self._open_bronze = realtime, bronze
+        self.realtime, self._open_bronze = realtime, bronze
         self._files = realtime.files if realtime else ()
         self._batches: dict[str, list[MicroBatch]] = {}
 
@@ -84,19 +86,23 @@ class Landings:
     @property
     def cursor(self) -> Mapping[str, Any]:
         """Where the source goes on: the cursor of the latest micro-batch of the last commit."""
-        if not self._realtime or not self._files:
+        if not self.realtime or not self._files:
             return {}
         newest = self._files[-1].ordinal
-        last = micro_batches(self._realtime, [f for f in self._files if f.ordinal == newest])
+        last = micro_batches(self.realtime, [f for f in self._files if f.ordinal == newest])
         return last[-1].cursor if last else {}
 
     def has_object(self, name: str) -> bool:
         """Whether the source object `name` was landed; reads only files whose range of names holds it."""
-        if self._realtime:
+        if self.realtime and name <= self._greatest_object:  # a new object mostly comes after all that landed
             for file in self._files:
-                if _may_hold(file, "_source", name) and self._takes(self._realtime, file, name):
+                if _may_hold(file, "_source", name) and self._takes(self.realtime, file, name):
                     return True
         return any(name in batch.objects for batch in self._archived("_source", name))
+
+    @cached_property
+    def _greatest_object(self) -> str:
+        return max((f.maximum["_source"] for f in self._files if f.maximum.get("_source") is not None), default="")
 
     def _takes(self, snapshot: Snapshot, file: DataFile, name: str) -> bool:
         if file.path not in self._batches:
@@ -107,8 +113,13 @@ class Landings:
     def _bronze(self) -> Snapshot | None:
         return self._open_bronze()
 
+    @cached_property
+    def _is_whole(self) -> bool:
+        """Whether retention has taken nothing yet."""
+        return self.realtime is None or not self.realtime.position(EXPIRED)
+
     def _archived(self, column: str, value: Any) -> list[MicroBatch]:
-        if not self._bronze:
+        if self._is_whole or not self._bronze:
             return []
         found = []
         for file in self._bronze.files:

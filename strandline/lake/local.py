@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -29,9 +30,17 @@ class LocalObjects:
         return path
 
     def put(
-        self, key: str, data: bytes | IO[bytes], *, if_absent: bool = False, content_type: str = "application/octet-stream"
+        self,
+        key: str,
+        data: bytes | IO[bytes],
+        *,
+        if_absent: bool = False,
+        if_tag: str | None = None,
+        content_type: str = "application/octet-stream",
     ) -> bool:
-        """True when written whole; False when `if_absent` and the key was there already."""
+        """True when written whole; False when `if_absent` and the key was there already, or when the object is no longer the
+        one of which `tag` gave `if_tag`.
+        """
         path = self._path(key)
         beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
         try:
@@ -45,6 +54,8 @@ class LocalObjects:
                 os.fsync(file.fileno())
             if if_absent:
                 os.link(beside, path)
+            elif if_tag is not None:
+                return self._replace_same(beside, path, key, if_tag)
             else:
                 beside.replace(path)
         except FileExistsError:
@@ -54,6 +65,18 @@ class LocalObjects:
         finally:
             beside.unlink(missing_ok=True)
         return True
+
+    def _replace_same(self, beside: Path, path: Path, key: str, tag: str) -> bool:
+        """Whether the object was still the one of the tag, and is replaced: one process at a time looks and replaces."""
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if self.tag(key) != tag:
+                return False
+            beside.replace(path)
+            return True
+        finally:
+            os.close(folder)
 
     def get(self, key: str) -> bytes:
         """The whole object; raises `ObjectMissing`."""
@@ -65,6 +88,13 @@ class LocalObjects:
     def exists(self, key: str) -> bool:
         """Whether there is an object of that key."""
         return self._path(key).is_file()
+
+    def tag(self, key: str) -> str | None:
+        """A digest of the content; None when there is no such object."""
+        try:
+            return hashlib.sha256(self.get(key)).hexdigest()
+        except ObjectMissing:
+            return None
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """The objects whose key starts with `prefix`, in byte order of their keys."""
@@ -78,7 +108,7 @@ class LocalObjects:
                     found.append(key)
         for key in sorted(found, key=str.encode):
             try:
-                status = (self.root / key).stat()
+                status = os.stat(f"{self.url}/{key}")  # a listing may be long: no Path for each
             except FileNotFoundError:
                 continue
             tag = hashlib.sha256(f"{status.st_mtime_ns}:{status.st_size}".encode()).hexdigest()[:16]

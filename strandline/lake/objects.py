@@ -48,9 +48,17 @@ class Objects(Protocol):
     url: str
 
     def put(
-        self, key: str, data: bytes | IO[bytes], *, if_absent: bool = False, content_type: str = "application/octet-stream"
+        self,
+        key: str,
+        data: bytes | IO[bytes],
+        *,
+        if_absent: bool = False,
+        if_tag: str | None = None,
+        content_type: str = "application/octet-stream",
     ) -> bool:
-        """True when written whole; False when `if_absent` and the key was there already."""
+        """True when written whole; False when `if_absent` and the key was there already, or when the object is no longer the
+        one of which `tag` gave `if_tag`.
+        """
         ...
 
     def get(self, key: str) -> bytes:
@@ -59,6 +67,10 @@ class Objects(Protocol):
 
     def exists(self, key: str) -> bool:
         """Whether there is an object of that key."""
+        ...
+
+    def tag(self, key: str) -> str | None:
+        """What tells this content of the key from any other, for `put`; None when there is no such object."""
         ...
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:

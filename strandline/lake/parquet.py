@@ -12,7 +12,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -24,13 +24,17 @@ import pyarrow.parquet as pq
 from strandline.lake.objects import Objects
 
 ROW_GROUP_ROWS = 64_000
+ROW_GROUP_BYTES = 64 << 20
+"""Bytes in memory, not compressed, at which a row group is written whatever its rows."""
 FILE_BYTES = 64 << 20
 _LONGEST_STATISTIC = 256
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A Parquet file that stands in the lake but that no commit names yet; `statistics` is Delta's JSON."""
+    """A Parquet file that stands in the lake but that no commit names yet; `statistics` is Delta's JSON, `tags` go into the
+    log with it.
+    """
 
     path: str
     size: int
@@ -38,6 +42,7 @@ class WrittenFile:
     partition: date | None
     modified_ms: int
     statistics: str
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class PartitionedWriter:
@@ -81,6 +86,11 @@ class PartitionedWriter:
         for file in self._open.values():
             file.flush()
 
+    def end_file(self) -> None:
+        """Put every open file; what follows goes into new ones."""
+        for partition in list(self._open):
+            self._finish(partition)
+
     def widen(self, column: str, values: Iterable[Any]) -> None:
         """Let the statistics of `column` also span `values` (what the rows stand for, without holding it), for files still
         open.
@@ -95,8 +105,7 @@ class PartitionedWriter:
 
     def close(self) -> list[WrittenFile]:
         """Put what is still open and return every file of this writer."""
-        for partition in list(self._open):
-            self._finish(partition)
+        self.end_file()
         return self._written
 
     def _append(self, partition: date | None, rows: pa.Table) -> None:
@@ -125,7 +134,7 @@ class _OpenFile:
             self._sink, schema, compression="zstd", compression_level=1, write_page_checksum=True, store_schema=False
         )
         self._rows: list[pa.Table] = []
-        self._pending = 0
+        self._pending = self._bytes = 0
         self.wider: dict[str, list[Any]] = {}
 
     @property
@@ -135,13 +144,14 @@ class _OpenFile:
     def append(self, rows: pa.Table) -> None:
         self._rows.append(rows)
         self._pending += rows.num_rows
-        if self._pending >= ROW_GROUP_ROWS:
+        self._bytes += rows.nbytes
+        if self._pending >= ROW_GROUP_ROWS or self._bytes >= ROW_GROUP_BYTES:
             self.flush()
 
     def flush(self) -> None:
         if self._rows:
             self._writer.write_table(pa.concat_tables(self._rows), row_group_size=max(self._pending, 1))
-            self._rows, self._pending = [], 0
+            self._rows, self._pending, self._bytes = [], 0, 0
 
     def close(self) -> tuple[bytes, pq.FileMetaData]:
         self.flush()
@@ -173,7 +183,8 @@ def _statistics(metadata: pq.FileMetaData, wanted: Sequence[str], wider: Mapping
 def _plain(value: Any) -> str | int | float | None:
     """A statistic as Delta writes it; None where it may not be written (too long, not a number)."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        plain = value.astimezone(UTC).replace(tzinfo=None)
+        return plain.isoformat(timespec="microseconds") + "Z"  # strftime writes the year 1 as 1
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, str):

@@ -85,10 +85,18 @@ class S3Objects:
         )
 
     def put(
-        self, key: str, data: bytes | IO[bytes], *, if_absent: bool = False, content_type: str = "application/octet-stream"
+        self,
+        key: str,
+        data: bytes | IO[bytes],
+        *,
+        if_absent: bool = False,
+        if_tag: str | None = None,
+        content_type: str = "application/octet-stream",
     ) -> bool:
-        """True when written whole; False when `if_absent` and the key was there already."""
-        condition: dict[str, Any] = {"IfNoneMatch": "*"} if if_absent else {}
+        """True when written whole; False when `if_absent` and the key was there already, or when the object is no longer the
+        one of which `tag` gave `if_tag`.
+        """
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if if_absent else {"IfMatch": if_tag} if if_tag else {}
         for attempt in self._retrying():
             with attempt:
                 if not isinstance(data, bytes):
@@ -98,7 +106,8 @@ class S3Objects:
                         Bucket=self.bucket, Key=self.prefix + key, Body=data, ContentType=content_type, **condition
                     )
                 except ClientError as error:
-                    if if_absent and error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 412:
+                    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+                    if condition and (status == 412 or (if_tag and status == 404)):
                         return False
                     raise classified(error, f"put {self.url}/{key}") from error
                 except (BotoCoreError, HTTPError) as error:
@@ -120,16 +129,19 @@ class S3Objects:
 
     def exists(self, key: str) -> bool:
         """Whether there is an object of that key."""
+        return self.tag(key) is not None
+
+    def tag(self, key: str) -> str | None:
+        """The ETag; None when there is no such object."""
         try:
-            self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)
+            return self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)["ETag"]
         except ClientError as error:
             found = classified(error, f"head {self.url}/{key}")
             if isinstance(found, ObjectMissing):
-                return False
+                return None
             raise found from error
         except BotoCoreError as error:
             raise classified(error, f"head {self.url}/{key}") from error
-        return True
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """The objects whose key starts with `prefix`, in the endpoint's order (AWS: by bytes)."""

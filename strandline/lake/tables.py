@@ -1,8 +1,8 @@
 """Delta tables, and the one protocol by which anything is ever committed to them.
 
 A commit is a compare-and-swap of one table version: open the table, let the caller decide from that very snapshot what to
-add and remove, and commit through the same handle without letting the library rebase it. Whoever loses the race decides
-again from the new snapshot. A position (what the table has consumed of another one) is an application transaction in the
+add and remove, and put the log's next entry if it is not there yet. Whoever loses the race decides again from the new
+snapshot. A position (what the table has consumed of another one) is an application transaction in the
 same commit, so it can never run ahead of the data or fall behind it. After any error the table is opened anew and asked,
 because a lost reply may have landed.
 
@@ -16,19 +16,21 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from functools import cached_property
+from datetime import date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 from deltalake import DeltaTable
 from deltalake import Schema as DeltaSchema
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, CommitProperties, RemoveAction, Transaction
+from deltalake.exceptions import DeltaError
 
 from strandline.errors import DataError, StorageError, TransientError
+from strandline.lake.log import Action, Log, State
 from strandline.lake.parquet import PartitionedWriter, WrittenFile
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class SupersededError(TransientError):
 class DataFile:
     """One live file of a snapshot: `size` in bytes, bounds of the columns with statistics.
 
-    `ordinal` is that of the commit that wrote it, 0 for a file that somebody else's tool wrote.
+    `ordinal` is that of the commit that wrote it, 0 for a file that somebody else's tool wrote; `tags` say more about it.
     """
 
     path: str
@@ -57,13 +59,14 @@ class DataFile:
     ordinal: int
     minimum: Mapping[str, Any]
     maximum: Mapping[str, Any]
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
     """What a decision wants committed: files to add and to remove, and the positions reached by that (application → version).
 
-    A commit that only removes (retention) is no news to those who follow the table, so it takes no ordinal. With `schema` the
+    A commit without `news` (retention) brings nothing to those who follow the table, so it takes no ordinal. With `schema` the
     table has these columns from then on, and the added files replace every live one.
     """
 
@@ -72,57 +75,65 @@ class Commit:
     positions: Mapping[str, int] = field(default_factory=dict)
     note: Mapping[str, Any] = field(default_factory=dict)
     schema: pa.Schema | None = None
+    news: bool = True
 
 
 class Snapshot:
     """One version of a table; nothing of it ever changes."""
 
-    def __init__(self, table: Table, delta: DeltaTable) -> None:
-        self._table, self._delta = table, delta
-        self.version: int = delta.version()
-        self.schema: pa.Schema = pa.schema(delta.schema().to_arrow())
-        self.partition_by: str | None = next(iter(delta.metadata().partition_columns), None)
+    def __init__(self, table: Table, state: State) -> None:
+        self._table, self.state = table, state
+        self.version = state.version
+        self.schema = pa.schema(_delta_schema(state.metadata["schemaString"]).to_arrow())
+        self.partition_by: str | None = next(iter(state.metadata["partitionColumns"]), None)
         self.path = table.path
 
     def position(self, application: str) -> int:
         """How far the table has consumed `application`; 0 when it never did."""
-        with reading(self.path):
-            return self._delta.transaction_version(application) or 0
+        return self.state.transactions.get(application, 0)
 
     @property
     def ordinal(self) -> int:
         """The number of the last commit that brought rows or positions; the next one is one more."""
         return self.position(ORDINAL)
 
-    @cached_property
+    @property
     def files(self) -> tuple[DataFile, ...]:
         """The live files, oldest commit first."""
-        with reading(self.path):
-            actions = pa.table(self._delta.get_add_actions(flatten=True)).to_pylist()
-        return tuple(sorted((self._data_file(action) for action in actions), key=lambda f: (f.ordinal, f.path)))
+        if "files" not in self.state.kept:
+            found = (self._data_file(path, add) for path, add in self.state.adds.items())
+            self.state.kept["files"] = tuple(sorted(found, key=lambda f: (f.ordinal, f.path)))
+        files: tuple[DataFile, ...] = self.state.kept["files"]
+        return files
 
-    def _data_file(self, action: Mapping[str, Any]) -> DataFile:
-        bounds: dict[str, dict[str, Any]] = {"min": {}, "max": {}}
-        for name, value in action.items():
-            kind, _, column = name.partition(".")
-            if kind in bounds and value is not None:
-                bounds[kind][column] = value
-        path = action["path"]
+    def _data_file(self, path: str, add: Action) -> DataFile:
+        told = orjson.loads(add["stats"]) if add.get("stats") else {}
         ordinal = path.rpartition("/")[2].partition("-")[0]
-        partition = action.get(f"partition.{self.partition_by}")
+        day = add["partitionValues"].get(self.partition_by) if self.partition_by else None
         return DataFile(
             path,
-            action["size_bytes"],
-            action["num_records"] or 0,
-            partition,
+            add["size"],
+            told.get("numRecords") or 0,
+            date.fromisoformat(day) if day else None,
             int(ordinal) if ordinal.isdigit() else 0,
-            bounds["min"],
-            bounds["max"],
+            {name: self._value(name, value) for name, value in told.get("minValues", {}).items()},
+            {name: self._value(name, value) for name, value in told.get("maxValues", {}).items()},
+            add.get("tags") or {},
         )
+
+    def _value(self, column: str, told: Any) -> Any:
+        """A bound as it stands in the log's JSON, as a value of its column."""
+        index = self.schema.get_field_index(column)
+        if not isinstance(told, str) or index < 0:
+            return told
+        type_ = self.schema.field(index).type
+        if pa.types.is_timestamp(type_):
+            return datetime.fromisoformat(told)
+        return date.fromisoformat(told) if pa.types.is_date(type_) else told
 
     def retyped(self, schema: pa.Schema) -> tuple[str, ...]:
         """The columns of `schema` that the table holds under the same name in another type."""
-        held = {f.name: f.type for f in self._delta.schema().fields}
+        held = {f.name: f.type for f in _delta_schema(self.state.metadata["schemaString"]).fields}
         return tuple(f.name for f in DeltaSchema.from_arrow(schema).fields if held.get(f.name, f.type) != f.type)
 
     def files_since(self, ordinal: int) -> tuple[DataFile, ...]:
@@ -140,10 +151,15 @@ class Snapshot:
         return sum(f.rows for f in self.files)
 
     def dataset(
-        self, partitions: Collection[date] | None = None, files: Iterable[DataFile] | None = None
+        self,
+        partitions: Collection[date] | None = None,
+        files: Iterable[DataFile] | None = None,
+        may_hold: pads.Expression | None = None,
     ) -> pads.FileSystemDataset:
         """The rows as an Arrow dataset (all of them, of some partitions, or of some files); page checksums are verified on
         reading.
+
+        With `may_hold`, row groups that by their statistics hold no such row are left out; the others are whole.
         """
         chosen = list(self.files if files is None else files)
         if partitions is not None:
@@ -158,7 +174,8 @@ class Snapshot:
             if self.partition_by:
                 where = pads.field(self.partition_by) == pa.scalar(file.partition, pa.date32())
             path = f"{self._table.root}/{file.path}"
-            fragments.append(format_.make_fragment(path, filesystem, partition_expression=where, file_size=file.size))
+            fragment = format_.make_fragment(path, filesystem, partition_expression=where, file_size=file.size)
+            fragments.append(fragment if may_hold is None else fragment.subset(may_hold, self.schema))
         return pads.FileSystemDataset(fragments, self.schema, format_, filesystem)
 
     def rows_with_files(self, files: Iterable[DataFile], columns: Sequence[str]) -> pa.RecordBatchReader:
@@ -193,6 +210,7 @@ class Table:
         self._lake = lake
         self.path = path
         self.url = f"{lake.url}/{path}"
+        self._log = Log(lake.objects, path)
 
     @property
     def filesystem(self) -> Any:
@@ -205,21 +223,27 @@ class Table:
         return f"{self._lake.root}/{self.path}"
 
     def snapshot(self, version: int | None = None) -> Snapshot | None:
-        """The newest version, or the given one; None when there is no table (yet)."""
-        try:
-            return Snapshot(self, DeltaTable(self.url, version=version, storage_options=self._lake.storage_options))
-        except TableNotFoundError:
-            return None
-        except DeltaError as error:
-            if _is_unborn(error):
-                return None
-            raise _classified(error, f"open {self.path}") from error
-        except OSError as error:
-            raise TransientError(f"open {self.path}: {error}") from error
+        """The newest version, or the given one; None when there is no table (yet).
 
-    def writer(self, snapshot: Snapshot, schema: pa.Schema, statistics: Sequence[str] = ()) -> PartitionedWriter:
-        """A writer of files for the commit that would follow `snapshot`."""
-        return PartitionedWriter(self._lake.objects, self.path, schema, snapshot.ordinal + 1, snapshot.partition_by, statistics)
+        Raises `StorageError` when the log is damaged or does not reach the version (any more).
+        """
+        known = self._lake.states.get(self.path)
+        if version is not None:
+            return Snapshot(self, known if known and known.version == version else self._log.at(version, known))
+        state = self._log.newest(known)
+        if state is None:
+            return None
+        self._lake.states[self.path] = state
+        return Snapshot(self, state)
+
+    def writer(
+        self, snapshot: Snapshot, schema: pa.Schema, statistics: Sequence[str] = (), ordinal: int | None = None
+    ) -> PartitionedWriter:
+        """A writer of files for the commit that would follow `snapshot`; `ordinal` says that the rows are no news, but those
+        of the commits up to that one.
+        """
+        number = snapshot.ordinal + 1 if ordinal is None else ordinal
+        return PartitionedWriter(self._lake.objects, self.path, schema, number, snapshot.partition_by, statistics)
 
     def commit(
         self,
@@ -228,8 +252,11 @@ class Table:
         partition_by: str | None = None,
         *,
         may_retype: bool = False,
-    ) -> bool:
-        """Whether this call committed what `decide` chose from the newest snapshot; False when it chose nothing.
+        known: Snapshot | None = None,
+    ) -> Snapshot | None:
+        """The version that this call made of what `decide` chose from the newest snapshot; None when it chose nothing.
+
+        The first decision is made on `known`, where the caller has just opened the table.
 
         `decide` runs again after every lost race or unclear answer, so it must look at the snapshot's positions itself and
         return None once its work is there. Creates the table on first use and adds columns that `schema` has and the table
@@ -241,7 +268,7 @@ class Table:
             if attempt:
                 time.sleep(random.uniform(0, min(0.05 * 2**attempt, 3)))
             try:
-                snapshot = self.snapshot()
+                snapshot = known if known is not None and not attempt else self.snapshot()
                 if snapshot is None:
                     self._create(schema, partition_by)
                     snapshot = self.snapshot()
@@ -254,19 +281,15 @@ class Table:
                     self.check_types(snapshot, schema)
                 chosen = decide(snapshot)
                 if chosen is None:
-                    return False
-                self._swap(snapshot, chosen)
-                return True
+                    return None
+                if (made := self._swap(snapshot, chosen)) is not None:
+                    return made
             except SupersededError:
                 raise
-            except (CommitFailedError, TransientError) as error:
+            except TransientError as error:
                 last = error
-            except (DeltaError, OSError) as error:
-                classified = _classified(error, f"commit to {self.path}")
-                if not isinstance(classified, TransientError):
-                    raise classified from error
-                last = error
-        raise TransientError(f"commit to {self.path}: gave up after {_ATTEMPTS} tries: {last}") from last
+        why = last or "every race was lost"
+        raise TransientError(f"commit to {self.path}: gave up after {_ATTEMPTS} tries: {why}") from last
 
     def check_types(self, snapshot: Snapshot, schema: pa.Schema) -> None:
         """Raises `DataError` when the table holds a column of `schema` in another type."""
@@ -277,62 +300,98 @@ class Table:
             )
 
     def vacuum(self, keep_hours: int = 168) -> int:
-        """How many files went: those that no version of the last `keep_hours` hours names (left by lost races and rewrites)."""
-        snapshot = self.snapshot()
-        if snapshot is None:
+        """How many files went: those that no version of the last `keep_hours` hours names (left by lost races and rewrites).
+
+        Entries of the log past their retention go too.
+        """
+        if self.snapshot() is None:
             return 0
         try:
-            return len(snapshot._delta.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False))
+            delta = DeltaTable(self.url, storage_options=self._lake.storage_options)
+            gone = delta.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False)
+            delta.cleanup_metadata()
+            return len(gone)
         except (DeltaError, OSError) as error:
             raise _classified(error, f"vacuum {self.path}") from error
 
     def _create(self, schema: pa.Schema, partition_by: str | None) -> None:
-        DeltaTable.create(
-            self.url,
-            schema=schema,
-            partition_by=[partition_by] if partition_by else None,
-            mode="ignore",
-            configuration=_CONFIGURATION,
-            storage_options=self._lake.storage_options,
-        )
+        """Make the table, unless another run just did."""
+        try:
+            DeltaTable.create(
+                self.url,
+                schema=schema,
+                partition_by=[partition_by] if partition_by else None,
+                mode="ignore",
+                configuration=_CONFIGURATION,
+                storage_options=self._lake.storage_options,
+            )
+        except (DeltaError, OSError) as error:
+            raise _classified(error, f"create {self.path}") from error
 
     def _add_columns(self, snapshot: Snapshot, missing: Sequence[pa.Field]) -> None:
-        fields = DeltaSchema.from_arrow(pa.schema([f.with_nullable(True) for f in missing])).fields
-        snapshot._delta.alter.add_columns(fields, commit_properties=CommitProperties(max_commit_retries=0))
+        added = DeltaSchema.from_arrow(pa.schema([f.with_nullable(True) for f in missing])).fields
+        held = _delta_schema(snapshot.state.metadata["schemaString"]).fields
+        self._append(snapshot, [_with_schema(snapshot, DeltaSchema([*held, *added]))], {})
 
-    def _swap(self, snapshot: Snapshot, chosen: Commit) -> None:
+    def _swap(self, snapshot: Snapshot, chosen: Commit) -> Snapshot | None:
         now = int(time.time() * 1000)
-        actions: list[AddAction | RemoveAction] = [
-            AddAction(w.path, w.size, _partition_values(snapshot.partition_by, w.partition), w.modified_ms, True, w.statistics)
-            for w in chosen.add
-        ]
-        removed = [
-            RemoveAction(f.path, True, now, partition_values=_partition_values(snapshot.partition_by, f.partition), size=f.size)
-            for f in chosen.remove
-        ]
-        news = bool(chosen.add or chosen.positions)
-        positions = {**chosen.positions, ORDINAL: snapshot.ordinal + (1 if news else 0)}
-        snapshot._delta.create_write_transaction(
-            actions if chosen.schema is not None else [*actions, *removed],
-            "overwrite" if chosen.schema is not None else "append",  # to overwrite is to remove every live file
-            snapshot.schema if chosen.schema is None else chosen.schema,
-            partition_by=[snapshot.partition_by] if snapshot.partition_by else None,
-            commit_properties=CommitProperties(
-                custom_metadata={key: str(value) for key, value in chosen.note.items()},
-                max_commit_retries=0,
-                app_transactions=[Transaction(name, version) for name, version in positions.items()],
-            ),
-        )
+        actions: list[Action] = []
+        if chosen.schema is not None:
+            actions.append(_with_schema(snapshot, DeltaSchema.from_arrow(chosen.schema)))
+        removed = snapshot.files if chosen.schema is not None else chosen.remove
+        actions += [_remove(snapshot.state.adds[f.path], now) for f in removed]
+        actions += [_add(snapshot.partition_by, w) for w in chosen.add]
+        positions = {**chosen.positions, ORDINAL: snapshot.ordinal + (1 if chosen.news else 0)}
+        actions += [{"txn": {"appId": name, "version": version}} for name, version in positions.items()]
+        return self._append(snapshot, actions, {key: str(value) for key, value in chosen.note.items()})
+
+    def _append(self, snapshot: Snapshot, actions: Sequence[Action], note: Mapping[str, str]) -> Snapshot | None:
+        """The next version with `actions`; None when another writer has made it."""
+        state = self._log.append(snapshot.state, actions, note)
+        if state is None:
+            return None
+        self._lake.states[self.path] = state
+        return Snapshot(self, state)
+
+
+@lru_cache(maxsize=512)
+def _delta_schema(text: str) -> DeltaSchema:
+    return DeltaSchema.from_json(text)
+
+
+def _with_schema(snapshot: Snapshot, schema: DeltaSchema) -> Action:
+    return {"metaData": {**snapshot.state.metadata, "schemaString": schema.to_json()}}
+
+
+def _add(partition_by: str | None, file: WrittenFile) -> Action:
+    return {
+        "add": {
+            "path": quote(file.path, safe="/=-._~"),
+            "partitionValues": _partition_values(partition_by, file.partition),
+            "size": file.size,
+            "modificationTime": file.modified_ms,
+            "dataChange": True,
+            "stats": file.statistics,
+            **({"tags": file.tags} if file.tags else {}),
+        }
+    }
+
+
+def _remove(add: Action, now: int) -> Action:
+    return {
+        "remove": {
+            "path": add["path"],
+            "deletionTimestamp": now,
+            "dataChange": True,
+            "extendedFileMetadata": True,
+            "partitionValues": add["partitionValues"],
+            "size": add["size"],
+        }
+    }
 
 
 def _partition_values(column: str | None, value: date | None) -> dict[str, str | None]:
     return {column: value.isoformat() if value else None} if column else {}
-
-
-def _is_unborn(error: DeltaError) -> bool:
-    """Whether a kill during the first create left only an empty log behind."""
-    text = str(error).lower()
-    return "not a delta table" in text or "no files in log segment" in text or "no snapshot" in text
 
 
 @contextlib.contextmanager

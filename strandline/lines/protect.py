@@ -42,6 +42,12 @@ class ProtectedLine(NamedTuple):
     reason_detail: str | None = None
 
 
+def plain_digests(raws: Iterable[bytes]) -> list[str]:
+    """The digests of lines of a stream without protected fields."""
+    sha256 = hashlib.sha256
+    return [sha256(raw).hexdigest() for raw in raws]
+
+
 class Protector:
     """Protects the lines of one stream; raises UsageError at once when the stream has protected fields and no key."""
 

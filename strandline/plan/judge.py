@@ -90,11 +90,15 @@ def event_moment(stream: Stream, dialect: Dialect) -> str:
     return f"CAST({dialect.quote(stream.event_time)} AS TIMESTAMP)"
 
 
-def judge(stream: Stream, dialect: Dialect, relation: str = "lines") -> Judgement:
-    """The SQL that types and judges the lines of `relation`, and what its verdict numbers mean."""
+def judge(stream: Stream, dialect: Dialect, relation: str = "lines", *, raw: bool = True) -> Judgement:
+    """The SQL that types and judges the lines of `relation`, and what its verdict numbers mean.
+
+    Without `raw` the result has no `_raw`, and the engine need not read it.
+    """
     quote = dialect.quote
     columns = Columns.of(stream, dialect)
-    steps = [f"typed AS (SELECT {', '.join(_typed_columns(stream, dialect))} FROM {quote(relation)} WHERE _line > 0)"]
+    kept = [name for name in _KEPT if raw or name != "_raw"]
+    steps = [f"typed AS (SELECT {', '.join(_typed_columns(stream, dialect, kept))} FROM {quote(relation)} WHERE _line > 0)"]
     previous = "typed"
     for number, derived in enumerate(stream.derived):
         type_name = dialect.type_name(derived.type, derived.scale, 38)
@@ -106,22 +110,21 @@ def judge(stream: Stream, dialect: Dialect, relation: str = "lines") -> Judgemen
     cases = "".join(f" WHEN {condition} THEN {number}" for number, (_, condition) in enumerate(refusals, 1))
     values = [quote(name) for name in (*(f.name for f in stream.fields), *(d.name for d in stream.derived))]
     steps.append(
-        f"verdicts AS (SELECT {', '.join(values)}, {', '.join(_KEPT)}, "
+        f"verdicts AS (SELECT {', '.join(values)}, {', '.join(kept)}, "
         f"CAST({event_moment(stream, dialect)} AS DATE) AS event_date, {_warnings(stream, dialect, columns)} AS _warnings, "
         f"CASE WHEN _reason IS NOT NULL THEN {PARSER}{cases} END AS _verdict FROM {previous})"
     )
-    kept = [name for name in _KEPT if name != "_raw"]
-    sql = (
-        f"WITH {', '.join(steps)} SELECT {', '.join(values)}, {', '.join(kept)}, event_date, _warnings, _verdict, "
-        "CASE WHEN _verdict IS NOT NULL THEN _raw END AS _raw FROM verdicts"
-    )
+    shown = [*values, *(name for name in kept if name != "_raw"), "event_date", "_warnings", "_verdict"]
+    if raw:
+        shown.append("CASE WHEN _verdict IS NOT NULL THEN _raw END AS _raw")
+    sql = f"WITH {', '.join(steps)} SELECT {', '.join(shown)} FROM verdicts"
     return Judgement(sql, verdicts)
 
 
-def _typed_columns(stream: Stream, dialect: Dialect) -> list[str]:
+def _typed_columns(stream: Stream, dialect: Dialect, kept: Sequence[str]) -> list[str]:
     quote = dialect.quote
     judged_by = f"{dialect.literal(stream.version)} AS _contract_version"
-    selected = [judged_by if name == "_contract_version" else name for name in _KEPT]
+    selected = [judged_by if name == "_contract_version" else name for name in kept]
     for field in stream.fields:
         text = quote(field.name)
         if field.type in ("string", "json"):

@@ -104,11 +104,12 @@ def window_end(start: datetime, grain: Grain) -> datetime:
 
 
 def window_before(start: datetime, grain: Grain, count: int) -> datetime:
-    """The start of the window `count` windows earlier."""
+    """The start of the window `count` windows earlier; of the first there is, where the calendar begins after it."""
     if grain == "month":
-        months = start.year * 12 + start.month - 1 - count
+        months = max(12, start.year * 12 + start.month - 1 - count)
         return start.replace(year=months // 12, month=months % 12 + 1)
-    return start - _STEPS[grain] * count
+    first = datetime.min.replace(tzinfo=start.tzinfo)
+    return first if start - first < _STEPS[grain] * count else start - _STEPS[grain] * count
 
 
 def unit_of(table: GoldTable, metric: Metric) -> Unit:
@@ -233,11 +234,11 @@ def _stat(points: Sequence[Point], grain: Grain, as_of: datetime) -> Stat | None
     complete = [at for at in by_time if window_end(at, grain) <= as_of]
     at = max(complete) if complete else max(by_time)
     latest = by_time[at]
-    before = at - timedelta(days=1) if _STEPS.get(grain, timedelta.max) < timedelta(days=1) else window_before(at, grain, 1)
+    before = window_before(at, "day" if _STEPS.get(grain, timedelta.max) < timedelta(days=1) else grain, 1)
     against = {"day": "the day before", "week": "the week before", "month": "the month before"}.get(grain, "24 h before")
     if before not in by_time and grain not in ("day", "week", "month"):
         before, against = window_before(at, grain, 1), "the window before"
-    earlier = by_time[before].value if before in by_time else None
+    earlier = by_time[before].value if before in by_time and before < at else None
     change = None
     if earlier and latest.value is not None:
         change = (latest.value - earlier) / abs(earlier)

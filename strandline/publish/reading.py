@@ -44,7 +44,7 @@ class Reader:
                 days = (
                     math.ceil(reach / timedelta(days=1)) + 1 if table.grain in ("month", "week") else _days(table.grain, wanted)
                 )
-                first = max(due) - timedelta(days=days)
+                first = _before(max(due), days)
                 chosen = {day for day in due if day >= first}
             declared = ["window_start", *table.dimensions, *(m.name for m in table.metrics), "_status"]
             columns = [name for name in declared if name in snapshot.schema.names]
@@ -61,10 +61,15 @@ class Reader:
         if snapshot is None:
             return {}
         due = {f.partition for f in snapshot.files if f.partition is not None and f.partition <= self._as_of.date() and f.rows}
-        newest = {day for day in due if day > max(due) - timedelta(days=3)}
+        newest = {day for day in due if day >= _before(max(due), 2)}
         times = snapshot.arrow(columns=[self._stream.event_time], partitions=newest)[self._stream.event_time]
         hours = pc.floor_temporal(times.cast(pa.timestamp("us", "UTC")), unit="hour")
         return {pair["values"]: pair["counts"] for pair in pc.value_counts(hours).to_pylist() if pair["values"] is not None}
+
+
+def _before(day: date, days: int) -> date:
+    """The day so many days earlier; the first there is, where the calendar begins after it."""
+    return date.fromordinal(max(1, day.toordinal() - days))
 
 
 def _days(grain: str, windows: int) -> int:

@@ -112,7 +112,7 @@ def _span(reader: DayReader, key: Key, day: date) -> _Span:
     here = reader.on(day, key)
     days = [here] if here is not None else []
     floor = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    ceiling = floor + timedelta(days=1) - timedelta(microseconds=1)
+    ceiling = floor + (timedelta(days=1) - timedelta(microseconds=1))  # the last day there is has no next one
     at = day
     while (earlier := reader.nearest(at, key, -1)) is not None and earlier.last_fires:
         days.insert(0, replace(earlier, islands=earlier.islands[-1:]))

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from strandline.errors import SourceError
 from strandline.intervals import Interval
+from strandline.lines.records import split_record
 from strandline.sources.compressed import Limits, plain_chunks
-from strandline.sources.records import csv_records, lines
-from strandline.sources.source import Headers, OpenObjects, Position, RawLine, SourceBatch
+from strandline.sources.records import csv_records, line_blocks, lines
+from strandline.sources.source import Headers, LineBlock, OpenObjects, Position, RawLine, SourceBatch
 from strandline.spec.model import FilesSource, Stream
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ class FilesReader:
             raise SourceError(f"stream {self._stream.name}: there is no folder {objects.url}")
         listing = _Listing(position, self._wanted)
         taken = nsmallest(self._source.max_files, listing.new(objects))
-        return SourceBatch(self._lines(objects, [name for name, _ in taken]), partial(listing.position, dict(taken)))
+        names = [name for name, _ in taken]
+        blocks = None if self._source.format == "csv" else self._blocks(objects, names)
+        return SourceBatch(self._lines(objects, names), partial(listing.position, dict(taken)), blocks)
 
     def _wanted(self, name: str) -> bool:
         parts = name.split("/")
@@ -73,6 +76,14 @@ class FilesReader:
         for name in names:
             with objects.open(name) as file:
                 yield from self.lines_of(file, name)
+
+    def _blocks(self, objects: Objects, names: list[str]) -> Iterator[LineBlock]:
+        for name in names:
+            first = 1
+            with objects.open(name) as file:
+                for raws in line_blocks(plain_chunks(file, name, self._limits), name):
+                    yield LineBlock(raws, name, first)
+                    first += len(raws)
 
     def lines_of(self, file: BinaryIO, name: str) -> Iterator[RawLine]:
         """The lines of one open object; raises SourceError when it cannot be read to its end."""
@@ -90,10 +101,15 @@ class FilesReader:
                 yield RawLine(record, name, number, header)
             elif record.strip():
                 header = record.decode("utf-8", "replace")
-                self._refuse_headless(header, name)
+                readable = isinstance(split_record(header.removesuffix("\r"), self._source.delimiter), list)
+                self._refuse_headless(header, readable, name)
+                if not readable:  # an object with other line ends is all header: it is shown as the line it is
+                    yield RawLine(record, name, number, header)
 
-    def _refuse_headless(self, header: str, name: str) -> None:
+    def _refuse_headless(self, header: str, readable: bool, name: str) -> None:
         """A first record that names no declared column is most likely data, and a header is stored in clear."""
+        if self._stream.protected and not readable:
+            raise SourceError(f"{name}: its first record cannot be read as a header; a CSV object begins with a header")
         cells = {cell.strip('\ufeff\r "') for cell in header.split(self._source.delimiter)}
         if self._stream.protected and not cells & {declared.source_name for declared in self._stream.fields}:
             raise SourceError(f"{name}: its first record names no declared column; a CSV object begins with a header")

@@ -15,6 +15,7 @@ from strandline.sources.requests import Backoff, Client, shown
 from strandline.sources.source import Headers, OpenObjects, Position, RawLine, SourceBatch
 from strandline.spec.model import HttpSource, Stream
 
+_WHITE = " \t\r\n"
 _INTERVAL = re.compile(r"\$\{interval\.(start|end)\}")
 
 
@@ -146,6 +147,10 @@ def _records(text: str, source: HttpSource) -> list[tuple[int, int]]:
     if found is None:
         where = f"at `records: {source.records}`" if source.records else "in the response"
         raise SourceError(f"{shown(source.url)}: there is no list of records {where}")
+    start = len(text) - len(text.lstrip(_WHITE))
+    end = value_end(text, start)
+    if end is None or text[end:].strip(_WHITE):  # records may stand there that nobody would see
+        raise SourceError(f"{shown(source.url)}: the response goes on after its JSON value")
     return found
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+import pyarrow as pa
+
 from strandline.errors import SourceError
 from strandline.lines.records import split_record
 
 MAX_RAW = 64 * 1024 * 1024
 """Bytes of the longest line that is passed on; the parser refuses it from 16 MiB on."""
 
+_BLOCK = 4 * 1024 * 1024
 _MOST_LINES = 1000
 _MOST_BYTES = 4 * 1024 * 1024
 
@@ -35,6 +39,34 @@ def lines(chunks: Iterable[bytes], name: str, longest: int = MAX_RAW) -> Iterato
             parts, size = [last], len(last)
     if size:
         yield b"".join(parts)
+
+
+def line_blocks(chunks: Iterable[bytes], name: str, longest: int = MAX_RAW) -> Iterator[pa.BinaryArray]:
+    """The lines that `lines` gives, in arrays of some MiB. Raises SourceError like it."""
+    parts: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size >= _BLOCK and b"\n" in chunk:
+            whole, _, rest = b"".join(parts).rpartition(b"\n")
+            yield _lines_of(whole, name, longest)
+            parts, size = [rest], len(rest)
+        if size > longest + _BLOCK:
+            raise SourceError(f"{name}: a line of more than {longest} bytes")
+    if size:
+        yield _lines_of(b"".join(parts).removesuffix(b"\n"), name, longest)
+
+
+def _lines_of(data: bytes, name: str, longest: int) -> pa.BinaryArray:
+    """What stands between the line feeds of `data`, taken from one array of lines and line feeds by turns."""
+    feeds = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+    offsets = np.empty(2 * len(feeds) + 2, np.int32)
+    offsets[0], offsets[1:-1:2], offsets[2::2], offsets[-1] = 0, feeds, feeds + 1, len(data)
+    if np.diff(offsets)[::2].max() > longest:
+        raise SourceError(f"{name}: a line of more than {longest} bytes")
+    every = pa.Array.from_buffers(pa.binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    return every.take(pa.array(np.arange(0, len(offsets) - 1, 2)))
 
 
 def csv_records(physical: Iterable[bytes], delimiter: str) -> Iterator[tuple[int, bytes]]:

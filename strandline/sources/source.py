@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from strandline.errors import SourceError, UsageError
 from strandline.intervals import Interval
 from strandline.spec.model import Stream
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from strandline.lake.objects import Objects
 
+_Item = TypeVar("_Item")
 OpenObjects = Callable[[str, str | None], "Objects"]
 """`(location, connection) -> Objects` of a folder or an S3 prefix."""
 Headers = Callable[[str | None], Mapping[str, str]]
@@ -29,6 +32,14 @@ class RawLine(NamedTuple):
     header: str | None = None
 
 
+class LineBlock(NamedTuple):
+    """Lines of one object that follow each other: their exact bytes, its name, and the number of the first (1-based)."""
+
+    raws: pa.BinaryArray
+    source: str
+    first: int
+
+
 class Position(Protocol):
     """What earlier landing intervals have taken."""
 
@@ -41,19 +52,25 @@ class Position(Protocol):
 
 
 class SourceBatch:
-    """The lines of one interval, read as they are asked for, and the position after them."""
+    """The lines of one interval, read as they are asked for, and the position after them.
 
-    def __init__(self, lines: Iterator[RawLine], position: Callable[[], dict[str, Any]]) -> None:
+    Some sources can give the same lines in `blocks` instead, which is quicker (None: this one cannot); ask for one of the two.
+    """
+
+    def __init__(
+        self, lines: Iterator[RawLine], position: Callable[[], dict[str, Any]], blocks: Iterator[LineBlock] | None = None
+    ) -> None:
         self._position = position
         self._done = False
         self.lines: Iterator[RawLine] = self._counted(lines)
+        self.blocks: Iterator[LineBlock] | None = None if blocks is None else self._counted(blocks)
 
-    def _counted(self, lines: Iterator[RawLine]) -> Iterator[RawLine]:
-        yield from lines
+    def _counted(self, items: Iterator[_Item]) -> Iterator[_Item]:
+        yield from items
         self._done = True
 
     def position(self) -> dict[str, Any]:
-        """`{"cursor": {...}, "objects": [...]}`; raises SourceError before `lines` is exhausted, when it would not be true."""
+        """`{"cursor": {...}, "objects": [...]}`; raises SourceError before all lines are read, when it would not be true."""
         if not self._done:
             raise SourceError("the position of a batch is known once all its lines are read")
         return self._position()

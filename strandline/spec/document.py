@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from strandline.errors import Problem
-from strandline.spec.plain import LOADER, MAX_DEPTH, MAX_VALUES, OddError, TooManyError, is_text_key, plain_value
+from strandline.spec.plain import LOADER, MAX_DEPTH, MAX_VALUES, OddError, TooManyError, plain_value
 from strandline.spec.positions import Path, Place, Positions, ScalarText
 from strandline.spec.scalars import NumberRefusedError, resolve
 from strandline.spec.syntax_errors import explain
@@ -228,7 +228,7 @@ class _Reader:
     def _key(self, frame: _Frame, event: Any, place: Place) -> None:
         key, frame.key, frame.waiting_for_key = event.value, None, False
         path = (*frame.path, key)
-        if not event.style and not is_text_key(key) and (key == "<<" or type(self._resolve(key, place)) is not str):
+        if not event.style and (key == "<<" or type(self._resolve(key, place)) is not str):
             self._odd_key(key, place, frame.path)
         elif path in self.keys and key in frame.value:
             message = f"the key '{_shorten(key)}' is there twice (first at line {self.keys[path].line})"

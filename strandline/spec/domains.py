@@ -25,7 +25,8 @@ class Domain(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """No value but NULL is left."""
-        return self.low > self.high or self.choices == frozenset() or self.numbers == frozenset()
+        low, high, choices, _, numbers = self
+        return low > high or (choices is not None and not choices) or (numbers is not None and not numbers)
 
     @property
     def range(self) -> Range:

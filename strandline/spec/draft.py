@@ -106,7 +106,7 @@ class Draft:
 
     def is_clean(self, path: Path) -> bool:
         """Whether nothing at or below `path` has the wrong shape."""
-        return not any(broken[: len(path)] == path for broken in self.broken)
+        return not self.broken or not any(broken[: len(path)] == path for broken in self.broken)
 
     def get(self, *path: str | int) -> Any:
         """The value at `path`, or None when it is not there or of the wrong shape."""
@@ -205,12 +205,19 @@ class Draft:
             self.report("SL407", path, "is the same for every row: it names no column", "name a column, or remove it")
             return None
         if found is not None:
-            reach = _reach(found.node, columns.domains, of)
-            self._check_reach(path, reach, of)
-            simulated = columns.simulated
-            if simulated is not None and reach.true and reach.false:
-                self._check_drawn(path, _reach(found.node, simulated, of), of)
+            self._check_both(path, found.node, columns, of)
         return found
+
+    def _check_both(self, path: Path, node: Node, columns: Columns, of: Condition) -> None:
+        """Reports what no row does, else notes what no simulated row does; what a simulated row does, some row does."""
+        simulated = columns.simulated
+        drawn = Reach() if simulated is None else _reach(node, simulated, of)
+        if simulated is not None and drawn == Reach():
+            return
+        reach = _reach(node, columns.domains, of)
+        self._check_reach(path, reach, of)
+        if reach == Reach():
+            self._check_drawn(path, drawn, of)
 
     def _check_drawn(self, path: Path, reach: Reach, of: Condition) -> None:
         """Notes what no simulated row does."""

@@ -6,7 +6,6 @@ then reads the text again, with the place of everything.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +17,6 @@ from strandline.spec.scalars import NumberRefusedError, resolve
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_DEPTH = 30
 MAX_VALUES = 20_000
-
-is_text_key = re.compile(r"[a-z_]{6,}\Z").match
-"""A match for plain keys that cannot mean anything but a text: longer than `false`, and no number."""
 
 
 class OddError(Exception):
@@ -77,17 +73,19 @@ class _Plain:
 
     def mapping(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        next_event = self.next
-        while type(event := next_event()) is yaml.ScalarEvent:
+        next_event, scalar = self.next, yaml.ScalarEvent
+        while type(event := next_event()) is scalar:
             key = event.value
             if event.anchor is not None or event.tag is not None or key in found:
                 raise OddError
-            if not event.style and not is_text_key(key) and (key == "<<" or type(resolve(key)) is not str):
+            if not event.style and (key == "<<" or type(resolve(key)) is not str):
                 raise OddError
             if len(found) > self.left:
                 raise TooManyError(_place(event))
             event = next_event()
-            if depth == 1 and type(event) is yaml.SequenceStartEvent and event.anchor is None and event.tag is None:
+            if type(event) is scalar and event.anchor is None and event.tag is None:  # most are; so no call is made for them
+                found[key] = event.value if event.style else resolve(event.value)
+            elif depth == 1 and type(event) is yaml.SequenceStartEvent and event.anchor is None and event.tag is None:
                 found[key] = self.items(2, key)
             else:
                 found[key] = self.value(event, depth)

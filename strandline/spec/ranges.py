@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from strandline.spec import reach
 from strandline.spec.domains import (
     ANYTHING,
     EVERYTHING,
@@ -19,7 +20,6 @@ from strandline.spec.domains import (
     widened,
 )
 from strandline.spec.expressions.nodes import Call, Case, Cast, ColumnName, Constant, Node, Operation, Test
-from strandline.spec.reach import narrowed, reach_of
 
 _PARTS = {"month": (1.0, 12.0), "day": (1.0, 31.0), "hour": (0.0, 23.0), "minute": (0.0, 59.0), "dow": (0.0, 6.0)}
 _NUMERIC = ("integer", "number", "decimal")
@@ -131,7 +131,7 @@ def _values(node: Case, domains: Domains) -> list[tuple[Node, Domains]]:
     for key, value in node.whens:
         inner: Domains | None = domains
         if node.operand is None:
-            inner = narrowed(key, True, domains)
+            inner = reach.narrowed(key, True, domains)
         if inner is not None:
             found.append((value, inner))
     if node.default is not None:
@@ -157,8 +157,8 @@ def texts_of(node: Node, domains: Domains) -> frozenset[str] | None:
                 return None
             return frozenset(text.lower() if node.name == "lower" else text.upper() for text in known)
         case Operation(operator="and" | "or" | "not" | "=" | "<>" | "<" | "<=" | ">" | ">=") | Test():
-            reach = reach_of(node, domains)
-            return frozenset(text for text, can in (("true", reach.true), ("false", reach.false)) if can)
+            can = reach.reach_of(node, domains)
+            return frozenset(text for text, possible in (("true", can.true), ("false", can.false)) if possible)
     return None
 
 

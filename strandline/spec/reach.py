@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from strandline.spec import ranges
 from strandline.spec.domains import ANYTHING, NOTHING, Domain, Domains, Range
 from strandline.spec.expressions.nodes import Case, ColumnName, Constant, Node, Operation, Test, walk
 
@@ -108,9 +109,7 @@ def _compared(operator: str, left: Node, right: Node, domains: Domains) -> Domai
 
 
 def _numbers(operator: str, left: Node, right: Node, domains: Domains) -> Domains | None:
-    from strandline.spec.ranges import range_of
-
-    a, b = range_of(left, domains), range_of(right, domains)
+    a, b = ranges.range_of(left, domains), ranges.range_of(right, domains)
     if a[0] > a[1] or b[0] > b[1] or not _possible(operator, a, b):
         return None
     held = _bound(left, operator, b, domains)
@@ -161,9 +160,7 @@ def _above(bound: float, kind: str) -> float:
 
 
 def _texts(operator: str, left: Node, right: Node, domains: Domains) -> Domains | None:
-    from strandline.spec.ranges import texts_of
-
-    a, b = texts_of(left, domains), texts_of(right, domains)
+    a, b = ranges.texts_of(left, domains), ranges.texts_of(right, domains)
     held: Domains | None = domains
     for node, own, other in ((left, a, b), (right, b, a)):
         if held is None or own == frozenset():

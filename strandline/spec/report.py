@@ -14,16 +14,23 @@ from strandline.spec.codes import help_of
 Format = Literal["text", "github", "json", "sarif"]
 
 _BOLD, _DIM, _RED, _YELLOW, _CYAN, _RESET = "\033[1m", "\033[2m", "\033[31m", "\033[33m", "\033[36m", "\033[0m"
-_WIDEST = 160
+WIDEST = 160
+"""How many characters a line of text has at most where nobody said how wide it may be."""
 _HIDDEN = {"SL320"}
 """Problems of lines that hold a secret: the line is not shown."""
 
 
-def format_problems(problems: Iterable[Problem], *, color: bool = False, format: Format = "text") -> str:  # noqa: A002
+def format_problems(
+    problems: Iterable[Problem],
+    *,
+    color: bool = False,
+    format: Format = "text",  # noqa: A002
+    width: int = WIDEST,
+) -> str:
     """The problems in file and line order, ready to print; an empty text (json: `[]`) when there are none.
 
-    `text` shows each with its source line and a caret, `github` is a workflow command a line, `json` a list of objects, `sarif`
-    a SARIF log.
+    `text` shows each with a caret below its source line, which is cut to fit into `width` characters; `github` is a workflow
+    command a line, `json` a list of objects, `sarif` a SARIF log.
     """
     ordered = sorted(problems)
     if format == "json":
@@ -39,7 +46,7 @@ def format_problems(problems: Iterable[Problem], *, color: bool = False, format:
     blocks: list[str] = []
     for path, group in groupby(ordered, key=lambda problem: problem.path):
         lines = source_lines(path)
-        blocks += [_as_text(problem, lines, color) for problem in group]
+        blocks += [_as_text(problem, lines, color, width) for problem in group]
     return "\n\n".join(blocks)
 
 
@@ -51,7 +58,7 @@ def source_lines(path: Path) -> Sequence[str]:
         return ()
 
 
-def _as_text(problem: Problem, lines: Sequence[str], color: bool) -> str:
+def _as_text(problem: Problem, lines: Sequence[str], color: bool, width: int) -> str:
     def paint(text: str, *codes: str) -> str:
         return f"{''.join(codes)}{text}{_RESET}" if color else text
 
@@ -61,8 +68,8 @@ def _as_text(problem: Problem, lines: Sequence[str], color: bool) -> str:
     level = "" if problem.level == "error" else f"{problem.level}: "
     text = [f"{where}: {field}{paint(level + problem.message, tint)} {paint(f'[{problem.code}]', _DIM)}"]
     if problem.code not in _HIDDEN and 0 < problem.line <= len(lines) and lines[problem.line - 1].strip():
-        shown, caret = _window(lines[problem.line - 1], problem.column)
         number = str(problem.line)
+        shown, caret = _window(lines[problem.line - 1], problem.column, max(20, min(width, WIDEST) - len(number) - 5))
         text.append(f"  {paint(number + ' |', _DIM)} {shown}")
         text.append(f"  {' ' * len(number)} {paint('|', _DIM)} {' ' * caret}{paint('^', tint)}")
     if problem.hint:
@@ -70,14 +77,15 @@ def _as_text(problem: Problem, lines: Sequence[str], color: bool) -> str:
     return "\n".join(text)
 
 
-def _window(line: str, column: int) -> tuple[str, int]:
+def _window(line: str, column: int, room: int) -> tuple[str, int]:
     """The part of a line around a column, without characters that would move the cursor, and where the caret stands in it."""
     clean = "".join(character if character.isprintable() else " " for character in line)
-    if len(clean) <= _WIDEST:
+    if len(clean) <= room:
         return clean, column - 1
-    start = max(0, column - 1 - _WIDEST // 2)
-    part = clean[start : start + _WIDEST]
-    return f"{'…' if start else ''}{part}", column - 1 - start + (1 if start else 0)
+    start = max(0, min(column - 1 - room // 2, len(clean) - room + 2))
+    part = clean[start : start + room - 2]
+    before, after = "…" if start else "", "…" if start + len(part) < len(clean) else ""
+    return before + part + after, column - 1 - start + len(before)
 
 
 def _as_annotation(problem: Problem) -> str:

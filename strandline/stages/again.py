@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from strandline.lake.tables import DataFile, Snapshot
-from strandline.lines.parse import ParsedLines, parse_lines
+from strandline.lines.arrays import ParsedArrays, parse_array
+from strandline.lines.parse import parse_lines
 from strandline.plan import schemas
 from strandline.spec.model import Stream
 
@@ -75,28 +77,29 @@ def parsed_again(stream: Stream, batches: Iterable[pa.RecordBatch]) -> Iterator[
 def _again(stream: Stream, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     parsed = _parse(stream, batch)
     fresh: dict[str, Any] = {
-        "_reason": pa.array(parsed.reason, pa.string()),
-        "_reason_field": pa.array(parsed.reason_field, pa.string()),
-        "_reason_detail": pa.array(parsed.reason_detail, pa.string()),
-        "_unknown_fields": pa.array(parsed.unknown_fields, pa.int32()),
-        **{f.name: pa.array(parsed.columns[f.name], pa.string()) for f in stream.fields},
+        "_reason": parsed.reason,
+        "_reason_field": parsed.reason_field,
+        "_reason_detail": parsed.reason_detail,
+        "_unknown_fields": parsed.unknown_fields,
+        **parsed.columns,
     }
     columns = [fresh[f.name] if f.name in fresh else _column(batch, f) for f in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _parse(stream: Stream, batch: pa.RecordBatch) -> ParsedLines:
+def _parse(stream: Stream, batch: pa.RecordBatch) -> ParsedArrays:
+    if not pc.any(batch["_sealed"]).as_py():
+        return parse_array(stream, batch["_raw"], batch["_header"])
     raws, headers = batch["_raw"].to_pylist(), batch["_header"].to_pylist()
     sealed = [bool(each) for each in batch["_sealed"].to_pylist()]
     parsed = parse_lines(stream, [b"{}" if shut else raw for raw, shut in zip(raws, sealed, strict=True)], headers)
-    if any(sealed):
-        told = [batch[name].to_pylist() for name in ("_reason", "_reason_field", "_reason_detail")]
-        for index in (i for i, shut in enumerate(sealed) if shut):
-            parsed.reason[index], parsed.reason_field[index], parsed.reason_detail[index] = (each[index] for each in told)
-            parsed.unknown_fields[index] = 0
-            for column in parsed.columns.values():
-                column[index] = None
-    return parsed
+    told = [batch[name].to_pylist() for name in ("_reason", "_reason_field", "_reason_detail")]
+    for index in (i for i, shut in enumerate(sealed) if shut):
+        parsed.reason[index], parsed.reason_field[index], parsed.reason_detail[index] = (each[index] for each in told)
+        parsed.unknown_fields[index] = 0
+        for column in parsed.columns.values():
+            column[index] = None
+    return ParsedArrays.of(parsed)
 
 
 def _as_landed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -74,7 +74,7 @@ def bronze(runtime: Runtime, stream: Stream, until: datetime) -> dict[str, int |
         line = Line.of(snapshot)
         drawn = max(wanted, line.watermark or datetime.min.replace(tzinfo=UTC))
         taken = [f for f in source.files if line.is_above(f) and f.minimum["_landing_start"] < drawn]
-        if not taken and line.watermark == drawn:
+        if not taken and line.watermark in (drawn, None):  # the first line is not drawn before the first landed interval
             return None
         _check_complete(stream, Landings(source), line, drawn)
         writer = table.writer(snapshot, schema, STATISTICS)

@@ -7,7 +7,6 @@ Intervals that were missed since the last landed one are staged too, oldest firs
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 from strandline.intervals import Interval, intervals_between
@@ -17,9 +16,10 @@ from strandline.lines.protect import ProtectedLine, Protector
 from strandline.runtime import Runtime
 from strandline.sources.source import RawLine, Reader, open_source
 from strandline.spec.model import Stream
-from strandline.stages.staged import ROWS, StagedLines, write_staged
+from strandline.stages.staged import ROWS, StagedLines, plain_batches, write_staged
 
 CATCH_UP = 288
+_BYTES = 32 << 20
 
 
 def landings(runtime: Runtime, stream: Stream) -> Landings:
@@ -68,7 +68,7 @@ def _stage_all(runtime: Runtime, stream: Stream, landed: Landings, waiting: Sequ
     protector = Protector(stream, runtime.keys)
     for done, each in enumerate(waiting):
         runtime.progress(f"generate {stream.name}", done, len(waiting))
-        if not runtime.lake.objects.exists(staging(stream.name, each)):
+        if len(waiting) == 1 or not runtime.lake.objects.exists(staging(stream.name, each)):  # one alone is put if absent
             _stage(runtime, stream, each, reader, protector, position)
         if done + 1 < len(waiting) and stream.source.type != "generator":
             position.advance(StagedLines(runtime.lake.objects, stream.name, each).read_position())
@@ -82,10 +82,23 @@ def _stage(
     batch = reader.read(interval, position)
 
     def protected() -> Iterator[tuple[list[RawLine], list[ProtectedLine]]]:
-        while lines := list(islice(batch.lines, ROWS)):
+        while lines := _some(batch.lines):
             yield lines, protector.protect_many(lines)
 
-    write_staged(runtime.lake.objects, stream.name, interval, protected(), batch.position)
+    plain = None if stream.protected else batch.blocks
+    given = protected() if plain is None else (each for block in plain for each in plain_batches(block))
+    write_staged(runtime.lake.objects, stream.name, interval, given, batch.position)
+
+
+def _some(lines: Iterator[RawLine]) -> list[RawLine]:
+    """The next lines: `ROWS` of them, or as many as have `_BYTES`, so that long lines do not fill the memory."""
+    taken, size = [], 0
+    for line in lines:
+        taken.append(line)
+        size += len(line.raw)
+        if size >= _BYTES or len(taken) == ROWS:
+            break
+    return taken
 
 
 class _Position:

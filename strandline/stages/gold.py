@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
-from datetime import date, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.dataset as pads
+
+from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.paths import gold as gold_path
 from strandline.lake.paths import silver as silver_path
 from strandline.lake.tables import Commit, Snapshot, Table
 from strandline.plan import schemas
 from strandline.plan.aggregate import aggregate
+from strandline.plan.judge import event_moment
 from strandline.runtime import Runtime
 from strandline.spec.model import GoldTable, Grain, Stream
 from strandline.stages.again import with_columns
+from strandline.stages.touched import moment_of, touched_since
 
 if TYPE_CHECKING:
-    from strandline.engines.duckdb import DuckEngine
+    from strandline.engines.duckdb import DuckEngine, DuckSession
 
 DEFINITION = "definition"
 """The position of an aggregate that changes with its declaration."""
@@ -38,12 +44,12 @@ def gold(runtime: Runtime, stream: Stream) -> dict[str, int]:
 def refresh(
     runtime: Runtime, stream: Stream, declared: GoldTable, source: Snapshot, table: Table, application: str, *, served: bool
 ) -> int:
-    """How many rows were written to bring an aggregate up to `source`; only partitions whose windows changed are computed.
+    """How many rows were written to bring an aggregate up to `source`; only windows that changed are computed, or their days
+    where the source says no more.
 
     All are, when the table is defined otherwise than when it was last computed.
     """
     schema = schemas.gold(stream, declared, served=served)
-    sql = aggregate(stream, declared, runtime.engine.dialect, "rows", served=served)
     definition = definition_of(runtime.engine, stream, declared, served=served)
     written = 0
 
@@ -54,18 +60,15 @@ def refresh(
         reached = snapshot.position(application)
         if reached > source.ordinal or (reached == source.ordinal and not anew):
             return None
-        changed = {f.partition for f in source.files if f.partition and (anew or f.ordinal > reached)}
-        starts = window_dates(changed, declared.grain)
-        needed = source_dates(starts, declared.grain)
+        touched = _touched(stream, declared, source, None if anew else reached)
         writer = table.writer(snapshot, schema, ("window_start", "_as_of"))
-        files = source.files_of(needed)
-        engine = runtime.engine
-        if files:
-            with engine.session() as session:
-                rows = schemas.unified(stream) if served else schemas.silver(stream)
-                session.register("rows", with_columns(source.dataset(files=files), rows))
-                writer.write_all(session.batches(f"SELECT * FROM ({sql}) AS a ORDER BY event_date, window_start"))
-        removed = snapshot.files if anew else snapshot.files_of(starts)
+        with runtime.engine.session() as session:
+            if isinstance(touched, dict):
+                removed = snapshot.files_of(touched)
+                _write_windows(session, stream, declared, source, snapshot.dataset(files=removed), touched, writer, served)
+            else:
+                removed = snapshot.files if anew else snapshot.files_of(touched)
+                _write_days(session, stream, declared, source, touched, writer, served)
         for day in sorted({f.partition for f in removed if f.partition}):
             writer.touch(day)  # who follows the table hears of windows that are gone
         added = writer.close()
@@ -77,11 +80,115 @@ def refresh(
     return written
 
 
+def _touched(
+    stream: Stream, declared: GoldTable, source: Snapshot, reached: int | None
+) -> dict[date, set[datetime]] | set[date]:
+    """What to compute again after the source's commit `reached` (None: everything): windows by the day they start on, or
+    days.
+    """
+    everything = {f.partition: None for f in source.files if f.partition}
+    since = everything if reached is None else touched_since(source.files, reached)
+    precise: dict[date, set[datetime]] = {}
+    for day, buckets in since.items():
+        if buckets is None or declared.grain in ("week", "month") or stream.field_named(stream.event_time).type != "timestamp":
+            return window_dates(since, declared.grain)
+        if buckets:
+            precise[day] = {window_of(moment_of(number), declared.grain) for number in buckets}
+    return precise
+
+
+def _write_days(
+    session: DuckSession,
+    stream: Stream,
+    declared: GoldTable,
+    source: Snapshot,
+    starts: Collection[date],
+    writer: PartitionedWriter,
+    served: bool,
+) -> None:
+    """The windows that start on some days, whole."""
+    files = source.files_of(source_dates(starts, declared.grain))
+    if files:
+        session.register("rows", with_columns(source.dataset(files=files), _source_schema(stream, served)))
+        sql = aggregate(stream, declared, session.dialect, "rows", served=served)
+        writer.write_all(session.batches(f"SELECT * FROM ({sql}) AS a ORDER BY event_date, window_start"))
+
+
+def _write_windows(
+    session: DuckSession,
+    stream: Stream,
+    declared: GoldTable,
+    source: Snapshot,
+    before: pads.FileSystemDataset,
+    touched: Mapping[date, Collection[datetime]],
+    writer: PartitionedWriter,
+    served: bool,
+) -> None:
+    """The touched windows computed again, and the rest of their days as they were `before`."""
+    if not touched:
+        return
+    dialect = session.dialect
+    spans = _spans(touched, declared.grain)
+    may_hold, held = _within(stream.event_time, spans), []
+    for file in source.files_of(touched):
+        low, high = file.minimum.get(stream.event_time), file.maximum.get(stream.event_time)
+        if low is None or high is None or any(low < end and high >= start for start, end in spans):
+            held.append(file)
+    windows = ", ".join(f"TIMESTAMP '{start:%Y-%m-%d %H:%M:%S}'" for starts in touched.values() for start in sorted(starts))
+    schema = schemas.gold(stream, declared, served=served)
+    names = ", ".join(dialect.quote(name) for name in schema.names)
+    session.register("before", with_columns(before, schema).scanner().to_reader())
+    parts = [f"SELECT {names} FROM before WHERE window_start NOT IN ({windows})"]
+    if held:
+        rows = with_columns(source.dataset(files=held, may_hold=may_hold), _source_schema(stream, served))
+        session.register("source_rows", rows)
+        window = dialect.window_start(event_moment(stream, dialect), declared.grain)
+        chosen = f"(SELECT * FROM source_rows WHERE {window} IN ({windows})) AS rows"
+        parts.append(f"SELECT {names} FROM ({aggregate(stream, declared, dialect, chosen, served=served)}) AS a")
+    writer.write_all(session.batches(f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS u ORDER BY event_date, window_start"))
+
+
+def _source_schema(stream: Stream, served: bool) -> pa.Schema:
+    return schemas.unified(stream) if served else schemas.silver(stream)
+
+
+def _spans(touched: Mapping[date, Collection[datetime]], grain: Grain) -> list[tuple[datetime, datetime]]:
+    """The touched windows as half-open spans of time, neighbours joined."""
+    spans: list[tuple[datetime, datetime]] = []
+    for start in sorted(start for starts in touched.values() for start in starts):
+        end = start + GRAINS[grain]
+        if spans and spans[-1][1] >= start:
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def _within(column: str, spans: Iterable[tuple[datetime, datetime]]) -> pads.Expression:
+    found = None
+    for start, end in spans:
+        span = (pads.field(column) >= pa.scalar(start, schemas.MOMENT)) & (pads.field(column) < pa.scalar(end, schemas.MOMENT))
+        found = span if found is None else found | span
+    return found
+
+
 def definition_of(engine: DuckEngine, stream: Stream, declared: GoldTable, *, served: bool) -> int:
     """A positive number that changes with what an aggregate computes."""
     schema = schemas.gold(stream, declared, served=served)
     text = f"{aggregate(stream, declared, engine.dialect, 'rows', served=served)}\n{schema.to_string()}"
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) + 1
+
+
+GRAINS: dict[str, timedelta] = {
+    "5 minutes": timedelta(minutes=5), "15 minutes": timedelta(minutes=15), "hour": timedelta(hours=1), "day": timedelta(1),
+}  # fmt: skip
+"""The lengths of the grains whose windows lie within a day."""
+
+
+def window_of(moment: datetime, grain: Grain) -> datetime:
+    """The start of the window within a day that holds a moment (UTC)."""
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + (moment - midnight) // GRAINS[grain] * GRAINS[grain]
 
 
 def window_dates(dates: Iterable[date], grain: Grain) -> set[date]:
@@ -96,8 +203,12 @@ def window_dates(dates: Iterable[date], grain: Grain) -> set[date]:
 def source_dates(starts: Collection[date], grain: Grain) -> set[date]:
     """The days whose events the windows starting on `starts` hold."""
     if grain == "week":
-        return {day + timedelta(days=n) for day in starts for n in range(7)}
+        return {day for start in starts for day in _days_from(start, 7)}
     if grain == "month":
-        days = {day + timedelta(days=n) for day in starts for n in range(31)}
-        return {day for day in days if day.replace(day=1) in starts}
+        return {day for start in starts for day in _days_from(start, 31) if day.replace(day=1) in starts}
     return set(starts)
+
+
+def _days_from(start: date, most: int) -> list[date]:
+    """`start` and the days after it, `most` in all; fewer where the calendar ends (9999-12-31)."""
+    return [start + timedelta(days=n) for n in range(min(most, (date.max - start).days + 1))]

@@ -18,7 +18,8 @@ from strandline.lake.landings import STATISTICS, Landings
 from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.paths import bronze, realtime
 from strandline.lake.tables import Commit, Snapshot
-from strandline.lines.parse import ParsedLines, parse_lines
+from strandline.lines.arrays import ParsedArrays, parse_array
+from strandline.lines.parse import parse_lines
 from strandline.plan import schemas
 from strandline.runtime import Runtime, silent
 from strandline.spec.model import Stream
@@ -33,19 +34,21 @@ def land(runtime: Runtime, stream: Stream, interval: Interval) -> dict[str, int]
 
     Lands the missed intervals before `interval` too, in order. Raises `ObjectMissing` when an interval was never staged.
     """
-    return _land_all(runtime, stream, pending(landings(runtime, stream), stream, interval))
+    landed = landings(runtime, stream)
+    return _land_all(runtime, stream, landed, pending(landed, stream, interval))
 
 
 def land_intervals(runtime: Runtime, stream: Stream, intervals: Iterable[Interval]) -> dict[str, int]:
     """Counts like `land`, of exactly the given intervals (those that had not landed yet); nothing else is caught up."""
-    return _land_all(runtime, stream, unlanded(landings(runtime, stream), intervals))
+    landed = landings(runtime, stream)
+    return _land_all(runtime, stream, landed, unlanded(landed, intervals))
 
 
-def _land_all(runtime: Runtime, stream: Stream, waiting: Sequence[Interval]) -> dict[str, int]:
+def _land_all(runtime: Runtime, stream: Stream, known: Landings, waiting: Sequence[Interval]) -> dict[str, int]:
     counts = {"intervals": 0, "lines": 0, "unparsed": 0}
     for first in range(0, len(waiting), INTERVALS_A_COMMIT):
         runtime.progress(f"land {stream.name}", first, len(waiting))
-        landed = _commit(runtime, stream, waiting[first : first + INTERVALS_A_COMMIT])
+        landed = _commit(runtime, stream, waiting[first : first + INTERVALS_A_COMMIT], None if first else known.realtime)
         counts = {name: counts[name] + landed.get(name, 0) for name in counts}
     runtime.progress(f"land {stream.name}", len(waiting), len(waiting))
     return counts
@@ -77,7 +80,7 @@ def ingest_intervals(runtime: Runtime, stream: Stream, intervals: Iterable[Inter
     return counts
 
 
-def _commit(runtime: Runtime, stream: Stream, intervals: Sequence[Interval]) -> dict[str, int]:
+def _commit(runtime: Runtime, stream: Stream, intervals: Sequence[Interval], known: Snapshot | None) -> dict[str, int]:
     schema = schemas.realtime(stream)
     table = runtime.lake.table(realtime(stream.name))
     archive = runtime.lake.table(bronze(stream.name)).snapshot
@@ -97,7 +100,7 @@ def _commit(runtime: Runtime, stream: Stream, intervals: Sequence[Interval]) -> 
         counts["intervals"] = len(missing)
         return Commit(add=written)
 
-    if not table.commit(schema, decide, schemas.LANDING_DATE):
+    if not table.commit(schema, decide, schemas.LANDING_DATE, known=known):
         counts.clear()
     return counts
 
@@ -158,24 +161,24 @@ def landed_rows(stream: Stream, interval: Interval, batch: pa.RecordBatch, first
         "_raw": batch["raw"],
         "_digest": batch["digest"],
         "_sealed": batch["sealed"],
-        "_reason": pa.array(parsed.reason, pa.string()),
-        "_reason_field": pa.array(parsed.reason_field, pa.string()),
-        "_reason_detail": pa.array(parsed.reason_detail, pa.string()),
-        "_unknown_fields": pa.array(parsed.unknown_fields, pa.int32()),
+        "_reason": parsed.reason,
+        "_reason_field": parsed.reason_field,
+        "_reason_detail": parsed.reason_detail,
+        "_unknown_fields": parsed.unknown_fields,
         "_contract_version": pa.repeat(pa.scalar(stream.version), size),
         "_position": pa.nulls(size, pa.string()),
-        **{f.name: pa.array(parsed.columns[f.name], pa.string()) for f in stream.fields},
+        **parsed.columns,
     }
     schema = schemas.realtime(stream)
     return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
-def _parsed(stream: Stream, batch: pa.RecordBatch) -> ParsedLines:
+def _parsed(stream: Stream, batch: pa.RecordBatch) -> ParsedArrays:
     """The parsed lines; a sealed one keeps the reason that the source's side found."""
+    if not pc.any(batch["sealed"]).as_py():
+        return parse_array(stream, batch["raw"], batch["header"])
     raws, headers = batch["raw"].to_pylist(), batch["header"].to_pylist()
     sealed = batch["sealed"].to_pylist()
-    if not any(sealed):
-        return parse_lines(stream, raws, headers)
     parsed = parse_lines(stream, [b"{}" if s else raw for raw, s in zip(raws, sealed, strict=True)], headers)
     told = {name: batch[name].to_pylist() for name in ("reason", "reason_field", "reason_detail")}
     for index, is_sealed in enumerate(sealed):
@@ -186,4 +189,4 @@ def _parsed(stream: Stream, batch: pa.RecordBatch) -> ParsedLines:
             parsed.unknown_fields[index] = 0
             for column in parsed.columns.values():
                 column[index] = None
-    return parsed
+    return ParsedArrays.of(parsed)

@@ -9,11 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 from strandline.intervals import Interval
 from strandline.lake import paths
+from strandline.lake.landings import EXPIRED
 from strandline.lake.tables import Commit, DataFile, Snapshot
 from strandline.plan import schemas
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.bronze import Line
+from strandline.stages.generate import landings
+from strandline.stages.staged import staged_start
 
 
 def maintain(runtime: Runtime, stream: Stream) -> dict[str, int]:
@@ -34,12 +37,13 @@ def maintain(runtime: Runtime, stream: Stream) -> dict[str, int]:
 
 
 def _landed_staging(runtime: Runtime, stream: Stream, watermark: datetime) -> Iterator[str]:
-    """The staged objects of intervals below the line."""
-    start = watermark.astimezone(UTC)
-    limit = paths.staging(stream.name, Interval(start, start + stream.interval))
-    prefix = limit.rpartition("/")[0] + "/"
+    """The staged objects of landed intervals below the line; what is staged for a backfill has yet to land."""
+    landed, limit = landings(runtime, stream), watermark.astimezone(UTC)
+    first = Interval(limit, limit + stream.interval)
+    prefix = paths.staging(stream.name, first).removesuffix(f"{first.key}.arrow")
     for info in runtime.lake.objects.list(prefix):
-        if info.key < limit:
+        start = staged_start(info.key)
+        if start < limit and landed.is_landed(Interval(start, start + stream.interval)):
             yield info.key
 
 
@@ -82,7 +86,8 @@ def _remove(runtime: Runtime, path: str, chosen: Callable[[Snapshot], list[DataF
         nonlocal count
         files = chosen(snapshot)
         count = len(files)
-        return Commit(remove=files) if files else None
+        gone = {EXPIRED: snapshot.position(EXPIRED) + len(files)}
+        return Commit(remove=files, positions=gone, news=False) if files else None
 
     snapshot = table.snapshot()
     assert snapshot is not None

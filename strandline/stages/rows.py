@@ -36,11 +36,15 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The relation `judged` of a session: one row a line. `dates` are the event dates of its good rows."""
+    """The relation `judged` of a session: one row a line. `dates` are the event dates of its good rows.
+
+    `apart`: the raw bytes were left in the relation `lines`, which can be read again.
+    """
 
     judgement: Judgement
     counts: Counts
     dates: tuple[date, ...]
+    apart: bool = False
 
 
 def judge_files(
@@ -62,13 +66,17 @@ def judge_files(
 
 
 def judge_lines(engine: DuckEngine, session: DuckSession, stream: Stream, lines: Lines) -> Judged:
-    """Judge landed lines (the realtime schema) into the session's relation `judged`; `fail` rules refuse like others."""
+    """Judge landed lines (the realtime schema) into the session's relation `judged`; `fail` rules refuse like others.
+
+    The raw bytes of a data set are left where they are: lines of megabytes would not fit into the engine's memory.
+    """
     session.register("lines", lines)
-    judgement = judge(stream, engine.dialect)
+    apart = isinstance(lines, pads.Dataset)
+    judgement = judge(stream, engine.dialect, raw=not apart)
     session.materialise(JUDGED, judgement.sql)
     counts = counts_of(session, judgement)
     dates = session.rows(f"SELECT DISTINCT event_date FROM {JUDGED} WHERE _verdict IS NULL ORDER BY 1")
-    return Judged(judgement, counts, tuple(row["event_date"] for row in dates))
+    return Judged(judgement, counts, tuple(row["event_date"] for row in dates), apart)
 
 
 def counts_of(session: DuckSession, judgement: Judgement) -> Counts:
@@ -114,14 +122,22 @@ def check_fail_rules(stream: Stream, session: DuckSession, judgement: Judgement)
         raise DataError(f"{stream.name}: stopped by a `fail` rule before anything was published: {told}")
 
 
-def refused_rows(judgement: Judgement) -> str:
-    """The SQL of the refused lines of `judged` in the quarantine schema."""
+def refused_rows(judgement: Judgement, *, apart: bool = False) -> str:
+    """The SQL of the refused lines of `judged` in the quarantine schema, in line order.
+
+    With `apart` the raw bytes are fetched from the relation `lines`, in no order: to sort them would be to hold them all.
+    """
 
     def cases(values: Sequence[str | None]) -> str:
         whens = "".join(f" WHEN {n} THEN {_text(v)}" for n, v in enumerate(values) if n and v is not None)
         return f"CASE _verdict{whens} END" if whens else "CAST(NULL AS VARCHAR)"
 
     verdicts = judgement.verdicts
+    source, last = JUDGED, " ORDER BY landing_date, _landing_start, _line"
+    if apart:
+        same = "lines._landing_start = refused._landing_start AND lines._line = refused._line"
+        refused = f"(SELECT * FROM {JUDGED} WHERE _verdict IS NOT NULL) AS refused"
+        source, last = f"(SELECT refused.*, lines._raw FROM lines JOIN {refused} ON {same}) AS r", ""
     return (
         f"SELECT CAST(_landing_start AS DATE) AS landing_date, COALESCE(CASE WHEN _verdict = 0 THEN _reason END, "
         f"{cases([v.reason for v in verdicts])}) AS _reason, "
@@ -129,7 +145,7 @@ def refused_rows(judgement: Judgement) -> str:
         f"{cases([v.rule for v in verdicts])} AS _rule, "
         f"COALESCE(CASE WHEN _verdict = 0 THEN _reason_detail END, {cases([v.detail for v in verdicts])}) AS _detail, "
         "_raw, _digest, _sealed, _header, _landing_start, _landing_end, _line, _source, _source_line, _contract_version "
-        f"FROM {JUDGED} WHERE _verdict IS NOT NULL ORDER BY landing_date, _landing_start, _line"
+        f"FROM {source} WHERE _verdict IS NOT NULL{last}"
     )
 
 

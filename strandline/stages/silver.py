@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from strandline.engines.duckdb import DuckEngine, DuckSession
 
 _TRIES = 5
+_ROWS, _LONG_ROWS = 127, 16  # of raw bytes at once: a batch of them stays below 2 GiB, whatever the lines
 RESTATED = "restated"
 """The position that sums up by how many rows restatements have changed a table."""
 RESTATEMENTS, CONTRACT = "restatements", "contract"
@@ -171,7 +172,8 @@ def _commit_quarantine(table: Table, session: DuckSession, judged: Judged, step:
             return None
         writer = table.writer(snapshot, schema, ("_landing_start",))
         if judged.counts.quarantined:
-            writer.write_all(session.batches(refused_rows(judged.judgement)))
+            rows = _LONG_ROWS if "too_long" in judged.counts.reasons else _ROWS
+            writer.write_all(session.batches(refused_rows(judged.judgement, apart=judged.apart), rows))
         return Commit(add=writer.close(), positions=_positions(step))
 
     table.commit(schema, decide, schemas.LANDING_DATE)

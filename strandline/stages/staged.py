@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -18,20 +19,26 @@ from strandline.errors import StorageError
 from strandline.intervals import Interval
 from strandline.lake.objects import Objects
 from strandline.lake.paths import staging
-from strandline.lines.protect import ProtectedLine
+from strandline.lines.protect import ProtectedLine, plain_digests
 from strandline.plan.schemas import STAGED
-from strandline.sources.source import RawLine
+from strandline.sources.source import LineBlock, RawLine
 
 ROWS = 8_192
 _IN_MEMORY = 32 << 20
 _REST = 1 << 16
 
 
+def staged_start(key: str) -> datetime:
+    """The start of the interval that a staged object holds, by its key (see `Interval.key`)."""
+    name = key.rpartition("/")[2].removesuffix(".arrow")
+    return datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
 def write_staged(
     objects: Objects,
     stream: str,
     interval: Interval,
-    batches: Iterable[tuple[Sequence[RawLine], Sequence[ProtectedLine]]],
+    batches: Iterable[pa.RecordBatch | tuple[Sequence[RawLine], Sequence[ProtectedLine]]],
     position: Any,
 ) -> bool:
     """True when this call staged the interval, False when it was staged before (the first write wins)."""
@@ -39,9 +46,10 @@ def write_staged(
         options = ipc.IpcWriteOptions(compression="zstd")
         lines = 0
         with ipc.new_stream(file, STAGED, options=options) as writer:
-            for raws, protected in batches:
-                writer.write_batch(staged_batch(raws, protected))
-                lines += len(raws)
+            for given in batches:
+                batch = given if isinstance(given, pa.RecordBatch) else staged_batch(*given)
+                writer.write_batch(batch)
+                lines += batch.num_rows
             end = json.dumps({**position(), "lines": lines}).encode()
             writer.write_batch(pa.RecordBatch.from_pylist([], schema=STAGED), custom_metadata={"position": end})
         file.seek(0)
@@ -62,6 +70,22 @@ def staged_batch(raws: Sequence[RawLine], protected: Sequence[ProtectedLine]) ->
         [line.reason_detail for line in protected],
     ]
     return pa.RecordBatch.from_arrays([pa.array(c, f.type) for c, f in zip(columns, STAGED, strict=True)], schema=STAGED)
+
+
+def plain_batches(block: LineBlock) -> Iterator[pa.RecordBatch]:
+    """The lines of a block in the staged schema, `ROWS` at a time, for a stream that protects nothing."""
+    for start in range(0, len(block.raws), ROWS):
+        raws = block.raws.slice(start, ROWS)
+        size = len(raws)
+        columns = {
+            "raw": raws,
+            "source": pa.repeat(pa.scalar(block.source), size),
+            "source_line": pa.array(range(block.first + start, block.first + start + size), pa.int64()),
+            "digest": pa.array(plain_digests(raws.to_pylist()), pa.string()),
+            "sealed": pa.repeat(pa.scalar(False), size),
+        }
+        given = [columns[f.name] if f.name in columns else pa.nulls(size, f.type) for f in STAGED]
+        yield pa.RecordBatch.from_arrays(given, schema=STAGED)
 
 
 class StagedLines:

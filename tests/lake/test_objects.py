@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,6 +39,29 @@ def test_put_if_absent_keeps_the_first(objects: Objects) -> None:
     assert objects.put("once", b"first", if_absent=True)
     assert not objects.put("once", b"second", if_absent=True)
     assert objects.get("once") == b"first"
+
+
+def test_a_put_on_a_tag_replaces_that_very_content_alone(objects: Objects) -> None:
+    assert objects.tag("pointer") is None
+    objects.put("pointer", b"first")
+    first = objects.tag("pointer")
+    assert first is not None
+    assert objects.put("pointer", b"second", if_tag=first)
+    assert not objects.put("pointer", b"third", if_tag=first)
+    assert objects.get("pointer") == b"second"
+    assert objects.tag("pointer") != first
+    objects.delete(["pointer"])
+    assert not objects.put("pointer", b"fourth", if_tag=first)
+    assert not objects.exists("pointer")
+
+
+def test_of_many_puts_on_one_tag_one_wins(objects: Objects) -> None:
+    objects.put("pointer", b"start")
+    tag = objects.tag("pointer")
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda n: objects.put("pointer", b"%d" % n, if_tag=tag), range(8)))
+    assert sum(won) == 1
+    assert objects.get("pointer") == b"%d" % won.index(True)
 
 
 def test_a_missing_object_has_an_error_of_its_own(objects: Objects) -> None:

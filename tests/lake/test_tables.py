@@ -37,7 +37,7 @@ def append(table: Table, rows: pa.Table, application: str, position: int) -> boo
         writer.write(rows)
         return Commit(add=writer.close(), positions={application: position})
 
-    return table.commit(SCHEMA, decide, "event_date")
+    return table.commit(SCHEMA, decide, "event_date") is not None
 
 
 @pytest.fixture

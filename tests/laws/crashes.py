@@ -1,4 +1,6 @@
-"""A lake whose next writes can end the run, before they take effect or after: what a kill of the process leaves behind."""
+"""A lake whose next writes can end the run, or let another one go by, before they take effect or after: what a kill of the
+process leaves behind, and what an overlap does.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,15 @@ class Crash(BaseException):
 
 
 class Fuse:
-    """Counts the moments before and after each write; at the one that was set it crashes, once."""
+    """Counts the moments before and after each write; at the one that was set it crashes, or lets another run go by, once."""
 
     def __init__(self) -> None:
         self._left = 0
+        self._spark: Callable[[], object] = _crash
 
     def burns(self, run: Callable[[], object], moments: int) -> bool:
         """Whether the run crashed at moment number `moments` (from 1); it may end before."""
-        self._left = moments
+        self._left, self._spark = moments, _crash
         try:
             run()
         except Crash:
@@ -30,6 +33,16 @@ class Fuse:
         finally:
             self._left = 0
         return False
+
+    def overtakes(self, run: Callable[[], object], moments: int, other: Callable[[], object]) -> None:
+        """Run, and let `other` run at moment number `moments`, between what was read and what is written; the run may end
+        before.
+        """
+        self._left, self._spark = moments, other
+        try:
+            run()
+        finally:
+            self._left = 0
 
     def around(self, write: Callable[[], Any]) -> Any:
         """What the write gives."""
@@ -42,7 +55,11 @@ class Fuse:
         if self._left:
             self._left -= 1
             if not self._left:
-                raise Crash
+                self._spark()
+
+
+def _crash() -> None:
+    raise Crash
 
 
 class CrashingObjects:
@@ -53,10 +70,17 @@ class CrashingObjects:
         self.url = objects.url
 
     def put(
-        self, key: str, data: bytes | IO[bytes], *, if_absent: bool = False, content_type: str = "application/octet-stream"
+        self,
+        key: str,
+        data: bytes | IO[bytes],
+        *,
+        if_absent: bool = False,
+        if_tag: str | None = None,
+        content_type: str = "application/octet-stream",
     ) -> bool:
         """As the objects below."""
-        written: bool = self._fuse.around(lambda: self._objects.put(key, data, if_absent=if_absent, content_type=content_type))
+        options: dict[str, Any] = {"if_absent": if_absent, "if_tag": if_tag, "content_type": content_type}
+        written: bool = self._fuse.around(lambda: self._objects.put(key, data, **options))
         return written
 
     def get(self, key: str) -> bytes:
@@ -66,6 +90,10 @@ class CrashingObjects:
     def exists(self, key: str) -> bool:
         """As the objects below."""
         return self._objects.exists(key)
+
+    def tag(self, key: str) -> str | None:
+        """As the objects below."""
+        return self._objects.tag(key)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """As the objects below."""
@@ -82,18 +110,17 @@ class CrashingObjects:
 
 
 class CrashingTable(Table):
-    """A table of which every new version burns the fuse."""
+    """A table of which what the library writes by itself burns the fuse too; commits are writes of objects."""
 
     fuse: Fuse
 
     def _create(self, *arguments: Any) -> None:
         self.fuse.around(lambda: super(CrashingTable, self)._create(*arguments))
 
-    def _add_columns(self, *arguments: Any) -> None:
-        self.fuse.around(lambda: super(CrashingTable, self)._add_columns(*arguments))
-
-    def _swap(self, *arguments: Any) -> None:
-        self.fuse.around(lambda: super(CrashingTable, self)._swap(*arguments))
+    def vacuum(self, *arguments: Any) -> int:
+        """As the table below."""
+        gone: int = self.fuse.around(lambda: super(CrashingTable, self).vacuum(*arguments))
+        return gone
 
 
 class CrashingLake(Lake):

@@ -1,27 +1,46 @@
 """What must come out, computed plainly from the lines that landed; shares no code with the product.
 
-A line is judged by hand for the stream `orders`; an event is the greatest line of its id and day by (revision, landing,
-line number).
+A line is judged by hand for the stream `orders`, under one contract; an event is the greatest line of its id and day by
+(revision, landing, line number). Where lines may have been judged under one contract or another (it changed, and nothing
+was rebuilt yet), an event may be any of several lines, or none.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from functools import cache
+from typing import Any, TypeAlias
+
+Row: TypeAlias = tuple[str, datetime, int | None, Decimal | None, str | None, datetime, int]
+Key: TypeAlias = tuple[str, date]
 
 
 @dataclass(frozen=True)
 class Landed:
-    """One landed line: its bytes, the start of its landing interval, its number in it."""
+    """One landed line: its bytes, the start and end of its landing interval, its number in it."""
 
     raw: bytes
     start: datetime
+    end: datetime
     number: int
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a good line satisfies: an amount in `[least, below)`, a channel among `channels`, an event time at most `late`
+    before the end of its landing interval and `early` after it (None: any).
+    """
+
+    least: int = 0
+    below: int = 1000
+    channels: frozenset[str] = frozenset({"web", "shop", "phone"})
+    late: timedelta | None = None
+    early: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -31,10 +50,25 @@ class Event:
     revision: int | None
     amount: Decimal | None
     channel: str | None
-    landed: Landed
+    start: datetime
+    number: int
+
+    @property
+    def key(self) -> Key:
+        return self.order_id, self.placed_at.date()
+
+    @property
+    def rank(self) -> tuple[Any, ...]:
+        """By this the greatest line of an event wins."""
+        return self.revision is not None, self.revision or 0, self.start, self.number
+
+    @property
+    def row(self) -> Row:
+        return self.order_id, self.placed_at, self.revision, self.amount, self.channel, self.start, self.number
 
 
-def judge(line: Landed) -> Event | None:
+@cache
+def judge(line: Landed, contract: Contract) -> Event | None:
     """The event of a line, or None when it must be refused."""
     try:
         found = json.loads(line.raw)
@@ -52,54 +86,59 @@ def judge(line: Landed) -> Event | None:
     money = None
     if amount is not None:
         money = Decimal(str(amount))
-        if money < 0 or money >= 1000 or money != money.quantize(Decimal("0.01")):
+        if money < contract.least or money >= contract.below or money != money.quantize(Decimal("0.01")):
             return None
-    if channel is not None and channel not in ("web", "shop", "phone"):
+    if channel is not None and channel not in contract.channels:
         return None
-    return Event(order_id, moment, found.get("revision"), money, channel, line)
+    if contract.late is not None and moment < line.end - contract.late:
+        return None
+    if contract.early is not None and moment > line.end + contract.early:
+        return None
+    return Event(order_id, moment, found.get("revision"), money, channel, line.start, line.number)
 
 
-def events(lines: Iterable[Landed]) -> dict[tuple[str, Any], Event]:
-    """The winning line of each event, by id and day."""
-    best: dict[tuple[str, Any], Event] = {}
+def possible(lines: Iterable[Landed], contracts: Collection[Contract]) -> dict[Key, set[Row | None]]:
+    """By event, the rows that may stand for it; None stands for no row. Under one contract that is exactly one row each."""
+    sure: dict[Key, Event] = {}
+    maybe: dict[Key, list[Event]] = defaultdict(list)
     for line in lines:
-        event = judge(line)
+        verdicts = [judge(line, contract) for contract in contracts]
+        event = next((e for e in verdicts if e is not None), None)
         if event is None:
             continue
-        key = (event.order_id, event.placed_at.date())
-        if key not in best or _rank(event) > _rank(best[key]):
-            best[key] = event
-    return best
+        maybe[event.key].append(event)
+        if None not in verdicts and (event.key not in sure or event.rank > sure[event.key].rank):
+            sure[event.key] = event
+    found: dict[Key, set[Row | None]] = {}
+    for key, events in maybe.items():
+        least = sure.get(key)
+        found[key] = {e.row for e in events if least is None or e.rank >= least.rank} | (set() if least else {None})
+    return found
 
 
-def _rank(event: Event) -> tuple[Any, ...]:
-    return (event.revision is not None, event.revision or 0, event.landed.start, event.landed.number)
+def refused(lines: Iterable[Landed], contracts: Collection[Contract]) -> tuple[set[Landed], set[Landed]]:
+    """The lines that must be refused, and those that may be."""
+    must, may = set(), set()
+    for line in lines:
+        verdicts = {judge(line, contract) is None for contract in contracts}
+        if True in verdicts:
+            may.add(line)
+            if False not in verdicts:
+                must.add(line)
+    return must, may
 
 
-def refused(lines: Iterable[Landed]) -> int:
-    """How many lines must be refused."""
-    return sum(judge(line) is None for line in lines)
-
-
-def rows(lines: Iterable[Landed]) -> set[tuple[Any, ...]]:
-    """The rows of silver and unified: values and landing place."""
-    return {
-        (e.order_id, e.placed_at, e.revision, e.amount, e.channel, e.landed.start, e.landed.number)
-        for e in events(lines).values()
-    }
-
-
-def hourly(lines: Iterable[Landed]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+def hourly(events: Iterable[Event]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     """The hourly table by window and channel: orders, revenue, average, middle, buyers, newest."""
     groups: dict[tuple[Any, ...], list[Event]] = defaultdict(list)
-    for event in events(lines).values():
+    for event in events:
         groups[event.placed_at.replace(minute=0, second=0), event.channel].append(event)
     return {key: _hour(found) for key, found in groups.items()}
 
 
 def _hour(found: list[Event]) -> tuple[Any, ...]:
     amounts = sorted(e.amount for e in found if e.amount is not None)
-    newest = max(found, key=lambda e: (e.placed_at, e.landed.start, e.landed.number))
+    newest = max(found, key=lambda e: (e.placed_at, e.start, e.number))
     revenue = sum(amounts, Decimal(0)) if amounts else None
     average = float(sum(amounts)) / len(amounts) if amounts else None
     buyers = len({e.order_id for e in found})
@@ -113,10 +152,10 @@ def _middle(amounts: list[Decimal]) -> float | None:
     return (float(low) + float(high)) / 2
 
 
-def weekly(lines: Iterable[Landed]) -> dict[datetime, tuple[Any, ...]]:
+def weekly(events: Iterable[Event]) -> dict[datetime, tuple[Any, ...]]:
     """The weekly table by the Monday it starts on: orders, revenue."""
     groups: dict[datetime, list[Event]] = defaultdict(list)
-    for event in events(lines).values():
+    for event in events:
         day = event.placed_at.replace(hour=0, minute=0, second=0)
         groups[day - timedelta(days=day.weekday())].append(event)
     found = {}

@@ -233,3 +233,16 @@ def test_what_waits_to_be_landed_is_not_cleaned_up(runtime: Runtime, stream: Str
     generate(runtime, stream, interval(1))
     assert maintain(runtime, stream)["staged"] == 1
     assert land(runtime, stream, interval(1))["lines"] == 1
+
+
+def test_what_was_staged_for_a_backfill_below_the_line_is_not_cleaned_up(
+    runtime: Runtime, stream: Stream, tmp_path: Path
+) -> None:
+    deliver(tmp_path, "a", [line(1)])
+    ingest(runtime, stream, interval(1))
+    batch(runtime, stream, 1)
+    deliver(tmp_path, "b", [line(2)])
+    generate(runtime, stream, interval(0))
+    assert maintain(runtime, stream)["staged"] == 1
+    assert land(runtime, stream, interval(0))["lines"] == 1
+    assert maintain(runtime, stream)["staged"] == 1

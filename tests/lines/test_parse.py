@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from strandline.lines.parse import LineParser, ParsedLines, parse_lines
 from strandline.lines.shape import Shapes, shape_of
 from strandline.lines.strict import MAX_DEPTH, Refusal, Row, Wanted
-from tests.lines.poison import GOOD, POISON, Poison
 from tests.lines.streams import POISONED_FIELDS, poisoned, stream_of
+from tests.poison.corpus import POISON
+from tests.poison.lines import GOOD, Poison
 
 
 def one(raw: bytes, header: str | None = None) -> ParsedLines:

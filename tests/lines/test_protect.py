@@ -20,8 +20,9 @@ from strandline.lines.records import cell_spans, split_record
 from strandline.lines.strict import MAX_LINE
 from strandline.sources.source import RawLine
 from strandline.spec.model import Field
-from tests.lines.poison import POISON, Poison
 from tests.lines.streams import KEYS, POISONED_FIELDS, poisoned, secretive, stream_of
+from tests.poison.corpus import POISON
+from tests.poison.lines import Poison
 
 MARK = b"\x00strandline-sealed-1\x00"
 

@@ -14,6 +14,7 @@ from tests.mutants.mutation import (
     QUARANTINE,
     REPETITION,
     ROWS,
+    UNIFIED,
     Mutation,
 )
 
@@ -101,8 +102,8 @@ JUDGING = [
     Mutation(
         "late lines are dropped",
         ROWS,
-        "FROM {JUDGED} WHERE _verdict IS NOT NULL ORDER BY landing_date",
-        "FROM {JUDGED} WHERE _verdict IS NOT NULL AND event_date >= CAST(_landing_start AS DATE) ORDER BY landing_date",
+        "FROM {source} WHERE _verdict IS NOT NULL{last}",
+        "FROM {source} WHERE _verdict IS NOT NULL AND event_date >= CAST(_landing_start AS DATE){last}",
         "a refused line is nowhere",
         QUARANTINE,
     ),
@@ -127,7 +128,7 @@ JUDGING = [
 SERVING = [
     Mutation(
         "unified takes the same lines again",
-        MERGE,
+        UNIFIED,
         "        if base >= realtime.ordinal:\n            return None\n",
         "",
         "a second merge of the same lines makes a new version",
@@ -135,23 +136,31 @@ SERVING = [
     ),
     Mutation(
         "unified does not look for older versions of an event",
-        MERGE,
-        "            if touched:\n                session.register",
-        "            touched = []\n            if touched:\n                session.register",
+        UNIFIED,
+        "            kept = _join(engine, session, stream, snapshot, holding)\n",
+        "            holding = []\n            kept = _join(engine, session, stream, snapshot, holding)\n",
         "an event that comes again is there twice",
         LAWS,
     ),
     Mutation(
         "speed's lines are final",
-        MERGE,
+        UNIFIED,
         'fresh = f"SELECT {_served(engine, schema, schemas.PROVISIONAL)}',
         'fresh = f"SELECT {_served(engine, schema, schemas.FINAL)}',
         "what batch has not settled is provisional",
         POSITIONS,
     ),
     Mutation(
+        "the windows that lost an event to a new version are not told",
+        UNIFIED,
+        "    if replaced:\n        gone =",
+        "    if replaced and False:\n        gone =",
+        "the analytics keep what the old version added to its window",
+        LAWS,
+    ),
+    Mutation(
         "reconciling forgets what is above the line",
-        MERGE,
+        UNIFIED,
         "above = [f for f in realtime.files if line.is_above(f) and f.ordinal <= seen]",
         "above = []",
         "speed's events vanish with every batch",
@@ -159,7 +168,7 @@ SERVING = [
     ),
     Mutation(
         "reconciling takes lines on both sides",
-        MERGE,
+        UNIFIED,
         "above = [f for f in realtime.files if line.is_above(f) and f.ordinal <= seen]",
         "above = [f for f in realtime.files if f.ordinal <= seen]",
         "settled rows show as provisional where both sides have the same line",
@@ -167,7 +176,7 @@ SERVING = [
     ),
     Mutation(
         "reconciling writes over a newer view",
-        MERGE,
+        UNIFIED,
         "        if seen > realtime.ordinal:\n",
         "        if seen > realtime.ordinal and False:\n",
         "lines that another merge took meanwhile vanish from the view",
@@ -192,7 +201,7 @@ SERVING = [
     Mutation(
         "gold computes only the days that changed",
         GOLD,
-        "return {day + timedelta(days=n) for day in starts for n in range(7)}",
+        "return {day for start in starts for day in _days_from(start, 7)}",
         "return set(starts)",
         "a week would be computed from its Monday alone",
         LAWS,
@@ -216,7 +225,7 @@ SERVING = [
     Mutation(
         "gold keeps the old windows",
         GOLD,
-        "removed = snapshot.files if anew else snapshot.files_of(starts)",
+        "removed = snapshot.files if anew else snapshot.files_of(touched)",
         "removed = snapshot.files if anew else ()",
         "a window is there twice",
         LAWS,
@@ -266,8 +275,8 @@ SERVING = [
     Mutation(
         "staged objects go before they have landed",
         MAINTAIN,
-        "        if info.key < limit:\n            yield info.key\n",
-        "        yield info.key\n",
+        " and landed.is_landed(Interval(start, start + stream.interval))",
+        "",
         "what waits to be landed is lost",
         ("tests/laws/test_overtaking.py", *REPETITION),
     ),

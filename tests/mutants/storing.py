@@ -9,6 +9,7 @@ from tests.mutants.mutation import (
     LANDINGS,
     LAWS,
     LOCAL,
+    LOG,
     OBJECTS,
     PARQUET,
     POSITIONS,
@@ -22,14 +23,28 @@ from tests.mutants.mutation import (
 
 STORING = [
     Mutation(
-        "the library rebases a commit that lost its race",
-        TABLES_PY,
-        "                max_commit_retries=0,\n                app_transactions",
-        "                max_commit_retries=15,\n                app_transactions",
-        "a decision made from an old version would be committed on top of a new one: rows twice",
+        "a commit replaces the entry of the run that won the race",
+        LOG,
+        "if not self._objects.put(key, entry, if_absent=True) and self._objects.get(key) != entry:",
+        "if not self._objects.put(key, entry):",
+        "what the other run committed is gone",
         ("tests/laws/test_overtaking.py", *TABLES),
-        equivalent="every commit carries the application transaction `ordinal`, and the library itself refuses to rebase over "
-        "a commit that carries the same one",
+    ),
+    Mutation(
+        "a commit that lost its race goes on as if it had won",
+        LOG,
+        "and self._objects.get(key) != entry:",
+        "and self._objects.get(key) == entry:",
+        "what was decided is nowhere, and what a lost reply wrote is done twice",
+        ("tests/laws/test_overtaking.py", *TABLES),
+    ),
+    Mutation(
+        "a shortcut that lags behind is taken for the newest version",
+        LOG,
+        "        return self._followed(known)\n",
+        "        return known if known is not None else self._followed(known)\n",
+        "what other processes committed is not seen",
+        LAWS,
     ),
     Mutation(
         "a position is not committed",
@@ -42,7 +57,7 @@ STORING = [
     Mutation(
         "a commit takes no number",
         TABLES_PY,
-        "snapshot.ordinal + (1 if news else 0)}",
+        "snapshot.ordinal + (1 if chosen.news else 0)}",
         "snapshot.ordinal}",
         "whoever follows the table by numbers sees nothing new",
         TABLES,
@@ -50,8 +65,8 @@ STORING = [
     Mutation(
         "files are not removed when their rows are rewritten",
         TABLES_PY,
-        "actions if chosen.schema is not None else [*actions, *removed],",
-        "actions,",
+        "        actions += [_remove(snapshot.state.adds[f.path], now) for f in removed]\n",
+        "",
         "an event would be there in its old and its new version",
         LAWS,
     ),
@@ -86,15 +101,6 @@ STORING = [
         "write_page_checksum=False",
         "damage cannot be seen",
         TABLES,
-    ),
-    Mutation(
-        "an empty log folder is an error",
-        TABLES_PY,
-        "            if _is_unborn(error):\n                return None\n",
-        "",
-        "a kill during the first create blocks the table for ever",
-        TABLES,
-        equivalent="deltalake 1.6 itself says of an empty log that there is no table; the branch is for what earlier ones said",
     ),
     Mutation(
         "put if absent overwrites",
@@ -287,8 +293,8 @@ BATCH = [
     Mutation(
         "refused lines fall away",
         SILVER,
-        "        if judged.counts.quarantined:\n            writer.write_all(",
-        "        if judged.counts.quarantined < 0:\n            writer.write_all(",
+        "        if judged.counts.quarantined:\n            rows =",
+        "        if judged.counts.quarantined < 0:\n            rows =",
         "conservation: a refused line is nowhere",
         QUARANTINE,
     ),

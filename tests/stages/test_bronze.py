@@ -32,3 +32,11 @@ def test_the_line_is_waited_for_until_the_interval_before_it_has_landed(runtime:
         bronze(runtime, STREAM, TWO)
     ingest(runtime, STREAM, Interval(TWO - timedelta(minutes=5), TWO))
     assert bronze(runtime, STREAM, TWO)["watermark"] == TWO.isoformat()
+
+
+def test_no_line_is_drawn_before_the_first_interval_that_landed(runtime: Runtime) -> None:
+    ingest(runtime, STREAM, Interval(TWO, TWO + timedelta(minutes=5)))
+    assert bronze(runtime, STREAM, TWO - timedelta(hours=1)) == {"intervals": 0, "lines": 0, "watermark": ""}
+    ingest(runtime, STREAM, Interval(TWO + timedelta(minutes=5), TWO + timedelta(minutes=10)))
+    told = bronze(runtime, STREAM, TWO + timedelta(minutes=10))
+    assert (told["intervals"], told["watermark"]) == (2, (TWO + timedelta(minutes=10)).isoformat())

@@ -427,3 +427,16 @@ def test_a_line_sealed_because_nobody_could_read_it_stays_sealed(tmp_path: Path)
     rebuild(runtime, now)
     assert replay(runtime, now)["still_refused"] == 1
     assert rows(runtime, paths.quarantine("readings")) == before
+
+
+def test_a_contract_that_was_taken_back_leaves_nothing_behind(tmp_path: Path, lakes: Lakes) -> None:
+    runtime = lakes.copy(tmp_path / "lake", count=1, batches=1)
+    rebuild(runtime, lakes.stream)
+    merge(runtime, lakes.stream)
+    stricter = changed(lakes.stream, STRICTER)
+    ingest(runtime, stricter, interval(1))
+    merge(runtime, stricter)
+    rebuild(runtime, lakes.stream)
+    merge(runtime, lakes.stream)
+    found = audit(runtime, lakes.stream)
+    assert found.agrees, (found.differences, found.faults)

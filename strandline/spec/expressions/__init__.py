@@ -6,20 +6,20 @@ runs is made from the checked tree (see `tree` for what each operation means), n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from strandline.spec.expressions.checker import Checker
 from strandline.spec.expressions.errors import ExpressionError
 from strandline.spec.expressions.growth import growth_of
-from strandline.spec.expressions.nodes import UNKNOWN_SCALE, ExpressionType, Node
+from strandline.spec.expressions.nodes import UNKNOWN_SCALE, ColumnName, ExpressionType, Node, walk
 from strandline.spec.expressions.parser import parse
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["ExpressionError", "ExpressionType", "TypedExpression", "names_in", "parse_expression"]
+__all__ = ["ExpressionError", "ExpressionType", "TypedExpression", "mentioned_in", "names_in", "parse_expression"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,13 @@ def parse_expression(
 
 def names_in(text: str) -> frozenset[str]:
     """The names an expression mentions, whatever they are; empty when it cannot be read."""
-    from strandline.spec.expressions.nodes import ColumnName, walk
-
     try:
         return frozenset(node.name for node in walk(parse(text)) if isinstance(node, ColumnName))
     except ExpressionError:
         return frozenset()
+
+
+def mentioned_in(text: str, names: Iterable[str]) -> frozenset[str]:
+    """Which of the `names` an expression mentions; a text that holds none of them, wherever, need not be parsed for that."""
+    possible = {name for name in names if name in text}
+    return names_in(text) & possible if possible else frozenset()

@@ -27,6 +27,9 @@ from strandline.spec.expressions.nodes import (
 NUMERIC = ("integer", "number", "decimal")
 _ORDERED = (*NUMERIC, "string", "timestamp", "date", "interval")
 _MOST_SCALE = 12
+_CONSTANTS: dict[str, ExpressionType] = {
+    "text": "string", "integer": "integer", "number": "number", "boolean": "boolean", "null": "null",
+}  # fmt: skip
 _CASTS: dict[str, tuple[str, ...]] = {
     "string": ("string", "integer", "number", "decimal", "boolean", "date", "timestamp"),
     "integer": ("string", "integer", "number", "decimal", "boolean"),
@@ -51,12 +54,12 @@ class Checker:
     def check(self, node: Node) -> None:
         """Fills in `type`, `scale` and `constant` of the node and all below; raises ExpressionError."""
         match node:
+            case ColumnName():
+                self._column(node)
             case Constant():
                 self._constant(node)
             case Length():
                 node.type = "interval"
-            case ColumnName():
-                self._column(node)
             case Operation():
                 self._operation(node)
             case Test():
@@ -81,14 +84,7 @@ class Checker:
             raise ExpressionError("a whole number must fit into 64 bits", node.start, "write it with a point: 1e20", "SL403")
         if node.kind == "number" and float(node.text) in (float("inf"), float("-inf")):
             raise ExpressionError("the number is too large", node.start, "", "SL403")
-        types: dict[str, ExpressionType] = {
-            "text": "string",
-            "integer": "integer",
-            "number": "number",
-            "boolean": "boolean",
-            "null": "null",
-        }
-        node.type = types[node.kind]
+        node.type = _CONSTANTS[node.kind]
 
     def _moment(self, node: Constant, kind: str) -> None:
         """Makes a constant text a timestamp (UTC when it names no zone) or a date."""
@@ -314,7 +310,7 @@ class Checker:
 
 
 def _comparable(left: str, right: str) -> bool:
-    if "null" in (left, right) or "unknown" in (left, right) or left == right:
+    if left == right or "null" in (left, right) or "unknown" in (left, right):
         return True
     return {left, right} <= set(NUMERIC) or {left, right} == {"date", "timestamp"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -94,20 +94,25 @@ class Cast(Node):
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """The node and every part of it, parents first."""
-    yield node
-    parts: list[Node | None] = []
+    """The node and every part of it, parents first, in the order they are written."""
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting.extend(reversed(_parts(part)))
+
+
+def _parts(node: Node) -> Sequence[Node]:
     match node:
         case Operation():
-            parts = [*node.operands]
+            return node.operands
         case Test():
-            parts = [node.operand, *node.others]
+            return [node.operand, *node.others]
         case Case():
             parts = [node.operand, *(part for pair in node.whens for part in pair), node.default]
+            return [part for part in parts if part is not None]
         case Call():
-            parts = [*node.arguments]
+            return node.arguments
         case Cast():
-            parts = [node.operand]
-    for part in parts:
-        if part is not None:
-            yield from walk(part)
+            return [node.operand]
+    return ()

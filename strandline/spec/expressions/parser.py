@@ -8,7 +8,6 @@ DuckDB follows.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from strandline.spec.expressions.cursor import MAX_DEPTH, Cursor, too_deep
 from strandline.spec.expressions.errors import ExpressionError
@@ -26,6 +25,9 @@ CAST_TYPES: dict[str, FieldType] = {
     "decimal": "decimal", "numeric": "decimal", "boolean": "boolean", "date": "date", "timestamp": "timestamp",
 }  # fmt: skip
 _COMPARISONS = {"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_SUMS = ("+", "-")
+_PRODUCTS = ("*", "/", "//", "%")
+_ARITHMETIC = (*_SUMS, *_PRODUCTS)
 KEYWORDS = frozenset(
     ("and", "or", "not", "in", "is", "null", "like", "between", "case", "when", "then", "else", "end", "true", "false", "as")
 )
@@ -57,22 +59,22 @@ class _Parser(Cursor):
 
     def expression(self) -> Node:
         self.enter()
-        node = self._chain("or", self._and)
+        operands = [self._and()]
+        while self.now.word == "or":
+            self.take()
+            operands.append(self._and())
         self.leave()
-        return node
+        return operands[0] if len(operands) == 1 else self._operation("or", operands)
 
     def _and(self) -> Node:
-        return self._chain("and", self._not)
-
-    def _chain(self, word: str, tighter: Callable[[], Node]) -> Node:
-        operands = [tighter()]
-        while self.is_word(word):
+        operands = [self._not()]
+        while self.now.word == "and":
             self.take()
-            operands.append(tighter())
-        return operands[0] if len(operands) == 1 else self._operation(word, operands)
+            operands.append(self._not())
+        return operands[0] if len(operands) == 1 else self._operation("and", operands)
 
     def _not(self) -> Node:
-        if not self.is_word("not"):
+        if self.now.word != "not":
             return self._is()
         start = self.take().start
         self.enter()
@@ -82,7 +84,7 @@ class _Parser(Cursor):
 
     def _is(self) -> Node:
         node = self._comparison()
-        while self.is_word("is"):
+        while self.now.word == "is":
             self.take()
             negated = self.skip_word("not")
             if not self.is_word("null", "true", "false"):
@@ -129,25 +131,28 @@ class _Parser(Cursor):
 
     def _concatenation(self) -> Node:
         operands = [self._sum()]
-        while self.is_symbol("||"):
+        while self.now.symbol == "||":
             self.take()
             operands.append(self._sum())
         return operands[0] if len(operands) == 1 else self._operation("||", operands)
 
     def _sum(self) -> Node:
-        node = self._product()
-        while self.is_symbol("+", "-"):
-            node = self._operation(self.take().text, [node, self._product()])
+        node = self._sign()
+        if self.now.symbol not in _ARITHMETIC:
+            return node
+        node = self._product(node)
+        while self.now.symbol in _SUMS:
+            node = self._operation(self.take().text, [node, self._product(self._sign())])
         return node
 
-    def _product(self) -> Node:
-        node = self._sign()
-        while self.is_symbol("*", "/", "//", "%"):
+    def _product(self, first: Node) -> Node:
+        node = first
+        while self.now.symbol in _PRODUCTS:
             node = self._operation(self.take().text, [node, self._sign()])
         return node
 
     def _sign(self) -> Node:
-        if not self.is_symbol("-", "+"):
+        if self.now.symbol not in _SUMS:
             return self._primary()
         sign = self.take()
         self.enter()

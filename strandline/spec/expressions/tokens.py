@@ -10,12 +10,13 @@ from strandline.spec.expressions.errors import ExpressionError
 Kind = Literal["name", "quoted", "integer", "number", "text", "symbol", "end"]
 
 _TOKEN = re.compile(
-    r"""(?P<blank>\s+|--[^\n]*|/\*.*?\*/)
+    r"""\s*(?:
+        (?P<blank>--[^\n]*|/\*.*?\*/|\Z)
       | (?P<number>(?:[0-9]+\.[0-9]+|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?)
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
       | (?P<text>'(?:[^']|'')*')
       | (?P<quoted>"(?:[^"]|"")*")
-      | (?P<symbol><=|>=|<>|!=|==|\|\||//|\*\*|::|->|&&|[-+*/%=<>(),.;?$:\[\]{}!^&|~@\#])""",
+      | (?P<symbol><=|>=|<>|!=|==|\|\||//|\*\*|::|->|&&|[-+*/%=<>(),.;?$:\[\]{}!^&|~@\#]))""",
     re.VERBOSE | re.DOTALL,
 )
 _OPEN = {"'": "the text", '"': "the quoted name", "/": "the comment"}
@@ -41,14 +42,20 @@ def tokens_of(text: str) -> list[Token]:
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
-        if match is None or (match.lastgroup == "symbol" and text.startswith("/*", at)):
-            raise _unreadable(text, at)
-        kind, word, at = match.lastgroup or "", match.group(), match.end()
+        if match is None:
+            raise _unreadable(text, len(text) - len(text[at:].lstrip()))
+        kind = match.lastgroup or ""
+        word, start, at = match[kind], match.start(kind), match.end()
         if kind == "blank":
+            continue
+        if word == "/" and text.startswith("*", at):
+            raise _unreadable(text, start)
+        if kind == "symbol":
+            found.append(Token("symbol", word, start, at, "", word))
             continue
         if kind == "number" and at < len(text) and (text[at].isalnum() or text[at] in "_."):
             raise ExpressionError(f"a number ends before '{text[at]}'", at, "names start with a letter; 1000 has no separators")
-        found.append(_token(kind, word, match.start(), at))
+        found.append(_token(kind, word, start, at))
     found.append(Token("end", "", len(text), len(text)))
     return found
 
@@ -62,7 +69,7 @@ def _token(kind: str, word: str, start: int, end: int) -> Token:
         return Token("quoted", word[1:-1].replace('""', '"'), start, end)
     if kind == "number":
         return Token("integer" if word.isdigit() else "number", word, start, end)
-    return Token("name", word, start, end, word.lower()) if kind == "name" else Token("symbol", word, start, end, "", word)
+    return Token("name", word, start, end, word.lower())
 
 
 def _unreadable(text: str, at: int) -> ExpressionError:

@@ -48,7 +48,8 @@ def _check_description(draft: Draft, path: Path, description: Any, names: Collec
     if not isinstance(description, dict):
         return
     for key in ("when", "null_when"):
-        _check_condition(draft, (*path, key), description.get(key), names, what)
+        if key in description:
+            _check_condition(draft, (*path, key), description[key], names, what)
     if "by" in description:
         _check_name(draft, (*path, "by"), description["by"], names, what)
     for key in ("attribute", "sawtooth"):
@@ -61,7 +62,8 @@ def _check_description(draft: Draft, path: Path, description: Any, names: Collec
             _check_name(draft, (*path, "template"), match[1], names, what, offset=match.start(1))
     _check_weights(draft, path, description)
     for key in ("then", "otherwise", "default"):
-        _check_description(draft, (*path, key), description.get(key), names, what)
+        if key in description:
+            _check_description(draft, (*path, key), description[key], names, what)
     for value, inner in (description.get("map") or {}).items():
         _check_description(draft, (*path, "map", value), inner, names, what)
 

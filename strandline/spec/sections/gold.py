@@ -8,7 +8,7 @@ from typing import Any
 
 from strandline.spec.domains import Domain, Domains, widened
 from strandline.spec.draft import NUMERIC, RESERVED, Columns, Draft, Table
-from strandline.spec.expressions import TypedExpression, names_in
+from strandline.spec.expressions import TypedExpression, mentioned_in
 from strandline.spec.expressions.nodes import Node
 from strandline.spec.model import GoldTable, Metric, MetricKind
 from strandline.spec.positions import Path
@@ -109,11 +109,13 @@ class _Metrics:
         self.known = Columns()
         self.later: set[str] = set()
         self.nodes: dict[str, Node] = {}
+        self.simulated = columns.simulated
 
     def read(self) -> tuple[Metric, ...]:
         found: dict[str, Metric] = {}
-        over_rows = [entry for entry in self.entries if _kind_of(entry[2]) not in _OVER_METRICS]
-        over_metrics = [entry for entry in self.entries if _kind_of(entry[2]) in _OVER_METRICS]
+        kinds = [_kind_of(value) in _OVER_METRICS for _, _, value in self.entries]
+        over_rows = [entry for entry, is_over in zip(self.entries, kinds, strict=True) if not is_over]
+        over_metrics = [entry for entry, is_over in zip(self.entries, kinds, strict=True) if is_over]
         self.later = {name for name, _, _ in over_metrics}
         for name, path, value in over_rows + over_metrics:
             self._check_name(name, path)
@@ -128,7 +130,7 @@ class _Metrics:
 
     def _add(self, metric: Metric, path: Path) -> None:
         """Makes the metric known to later ones, with what it can come to; notes one that is always 0."""
-        known, simulated = self.known, self.columns.simulated
+        known, simulated = self.known, self.simulated
         domain = metric_domain(metric, self.nodes, self.columns.domains, known.domains)
         drawn = None if simulated is None else metric_domain(metric, self.nodes, simulated, {**known.domains, **known.drawn})
         known.add(metric.name, metric.type, metric.scale, domain=domain, drawn=drawn)
@@ -173,7 +175,7 @@ class _Metrics:
             return self.draft.condition(at, text, self.columns)
         if kind != "expression":
             return self.draft.expression(at, text, self.columns, _TAKES[kind])
-        mentioned = sorted(names_in(text) & self.later)
+        mentioned = sorted(mentioned_in(text, self.later))
         if mentioned:
             self.draft.report(
                 "SL309", at, f"uses {mentioned[0]}, which is declared further down", f"move {mentioned[0]} above it"
@@ -224,7 +226,9 @@ def metric_domain(metric: Metric, nodes: Mapping[str, Node], rows: Domains, metr
 def _kind_of(value: Any) -> MetricKind | None:
     if value == "count":
         return "count"
-    return next((kind for kind in KINDS if kind in value), None) if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    return next(filter(value.__contains__, KINDS), None)
 
 
 def _result(kind: MetricKind, checked: TypedExpression) -> Any:

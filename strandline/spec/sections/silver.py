@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from strandline.spec.draft import RESERVED, Draft
-from strandline.spec.expressions import names_in
+from strandline.spec.expressions import mentioned_in
 from strandline.spec.model import Derived, FieldType
 from strandline.spec.positions import Path
 from strandline.spec.ranges import domain_of
@@ -54,7 +54,7 @@ def _derived(draft: Draft, name: str, item: _Declared) -> Derived | None:
 
 def _in_order(draft: Draft, declared: dict[str, _Declared]) -> list[str]:
     """The names so that each comes after those it uses; a circle is reported once, and its columns are then of unknown type."""
-    uses = {name: sorted(names_in(item.text) & set(declared)) for name, item in declared.items()}
+    uses = {name: sorted(mentioned_in(item.text, declared)) for name, item in declared.items()}
     ordered: list[str] = []
     circles: set[str] = set()
 

@@ -1,0 +1,298 @@
+"""Unified: one row an event, from both sides of the line, kept up to date by what is new.
+
+New realtime commits are judged and deduplicated like silver's, so the table is always a function of all lines landed so far.
+When batch has moved the line, the touched days are computed again from silver and what is above the line, compared, and
+rewritten where they differ: rows turn from provisional to final, and anything else that differs is counted as drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+
+from strandline.contracts import digest_number, is_reused
+from strandline.lake.parquet import WrittenFile
+from strandline.lake.paths import realtime as realtime_path
+from strandline.lake.paths import silver as silver_path
+from strandline.lake.paths import unified as unified_path
+from strandline.lake.tables import Commit, DataFile, Snapshot, SupersededError, Table
+from strandline.plan import schemas
+from strandline.plan.judge import deduplicate, event_moment
+from strandline.runtime import Runtime
+from strandline.spec.model import Stream
+from strandline.stages.again import with_columns
+from strandline.stages.bronze import Line
+from strandline.stages.gather import gather, unified_statistics
+from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files
+from strandline.stages.silver import CONTRACT, RESTATEMENTS
+from strandline.stages.touched import Touched, bucket
+
+if TYPE_CHECKING:
+    from strandline.engines.duckdb import DuckEngine, DuckSession
+
+
+def refresh_unified(runtime: Runtime, stream: Stream, counts: dict[str, int]) -> None:
+    """Bring unified up to everything that has landed and been settled; what was done is added to `counts` (as `merge` names
+    them).
+    """
+    lake = runtime.lake
+    table = lake.table(unified_path(stream.name))
+    current = table.snapshot()
+    silver = lake.table(silver_path(stream.name)).snapshot()
+    realtime = lake.table(realtime_path(stream.name)).snapshot()
+    if realtime is None:
+        return
+    position = current.position("realtime") if current else 0
+    settled = silver is not None and silver.ordinal > 0
+    new = realtime.ordinal > position and (bool(position) or not settled)
+    retyped = current is not None and bool(current.retyped(schemas.unified(stream)))
+    if silver is not None and settled:
+        lake.table(silver_path(stream.name)).check_types(silver, schemas.silver(stream))
+    if new and not (retyped and settled):
+        _take_new(runtime, stream, table, realtime, counts)
+        current = table.snapshot()
+    if silver is not None and (
+        silver.ordinal > (current.position("silver") if current else 0) or _is_judged_otherwise(stream, silver, current)
+    ):
+        _reconcile(runtime, stream, table, realtime, silver, counts)
+    if new and retyped and settled:
+        _take_new(runtime, stream, table, realtime, counts)
+
+
+def _is_judged_otherwise(stream: Stream, silver: Snapshot, current: Snapshot | None) -> bool:
+    """Whether silver was rebuilt under the contract of today, but lines above the line were judged by another one since."""
+    return current is not None and current.position(CONTRACT) != silver.position(CONTRACT) == digest_number(stream)
+
+
+def _take_new(runtime: Runtime, stream: Stream, table: Table, realtime: Snapshot, counts: dict[str, int]) -> None:
+    """Add what the realtime commits since the last position bring. New events go into a file of their own; only files holding
+    an event that a new line is another version of are written again, each by itself.
+    """
+    schema, engine = schemas.unified(stream), runtime.engine
+    anew = is_reused(runtime.lake.objects, stream)
+
+    def decide(snapshot: Snapshot) -> Commit | None:
+        base = snapshot.position("realtime")
+        if base >= realtime.ordinal:
+            return None
+        with engine.session() as session:
+            runtime.progress(f"merge {stream.name}: judge", 0, None)
+            judged = judge_files(engine, session, stream, realtime, realtime.files_since(base), anew=anew)
+            holding = _holding_same_events(engine, session, stream, snapshot, judged.dates)
+            kept = _join(engine, session, stream, snapshot, holding)
+            added = sum(kept.values()) - sum(f.rows for f in holding)
+            good = judged.counts.lines - judged.counts.quarantined
+            check_budgets(engine, session, stream, judged.counts, good - added)
+            replaced = [f for f in holding if kept.get(f.path, 0) != f.rows]
+            written = _write_new(engine, table, snapshot, session, stream, replaced)
+            merged = gather(table, snapshot, session, stream, {w.partition for w in written if w.partition}, replaced)
+        counts.update(lines=judged.counts.lines, added=added, duplicates=good - added, quarantined=judged.counts.quarantined)
+        positions = {"realtime": realtime.ordinal}
+        if snapshot.position(CONTRACT) not in (0, digest_number(stream)):
+            positions[CONTRACT] = 0  # no longer as the rebuild left it
+        return Commit([*written, *merged.written], [*replaced, *merged.files], positions)
+
+    table.commit(schema, decide, schemas.EVENT_DATE)
+
+
+def _holding_same_events(
+    engine: DuckEngine, session: DuckSession, stream: Stream, snapshot: Snapshot, dates: Collection[date]
+) -> list[DataFile]:
+    """The files of unified that hold an event of which `judged` has another line; reads the key columns only."""
+    key = list(stream.primary_key)
+    if stream.deduplicate_within == "event_date":
+        candidates = snapshot.files_of(dates)
+        key.append("event_date")
+    else:
+        candidates = snapshot.files
+    if not candidates:
+        return []
+    session.materialise("new_keys", f"SELECT DISTINCT {_listed(engine, key)} FROM {JUDGED} WHERE _verdict IS NULL")
+    session.register("held", snapshot.rows_with_files(candidates, key))
+    same = " AND ".join(f"h.{engine.dialect.quote(name)} = n.{engine.dialect.quote(name)}" for name in key)
+    found = {row["_file"] for row in session.rows(f"SELECT DISTINCT h._file FROM held h JOIN new_keys n ON {same}")}
+    return [file for file in candidates if file.path in found]
+
+
+def _join(
+    engine: DuckEngine, session: DuckSession, stream: Stream, snapshot: Snapshot, holding: Sequence[DataFile]
+) -> dict[str | None, int]:
+    """How many rows of each file (None: of the new ones) stay, in the relation `merged`, where `_file` says whose they are.
+
+    The rows of `holding` are in the relation `existing`.
+    """
+    schema = schemas.unified(stream)
+    names = _names(engine, schema)
+    fresh = f"SELECT {_served(engine, schema, schemas.PROVISIONAL)}, NULL AS _file FROM {JUDGED} WHERE _verdict IS NULL"
+    relation = f"({fresh})"
+    if holding:
+        session.register("held_rows", snapshot.rows_with_files(holding, schema.names))
+        session.materialise("existing", f"SELECT {names}, _file FROM held_rows")
+        relation = f"({fresh} UNION ALL SELECT {names}, _file FROM existing)"
+    session.materialise("merged", deduplicate(stream, engine.dialect, f"{relation} AS r", [*schema.names, "_file"]))
+    return {row["_file"]: row["n"] for row in session.rows("SELECT _file, COUNT(*) AS n FROM merged GROUP BY 1")}
+
+
+def _write_new(
+    engine: DuckEngine, table: Table, snapshot: Snapshot, session: DuckSession, stream: Stream, replaced: Sequence[DataFile]
+) -> list[WrittenFile]:
+    """The files of `merged`: what stays of each replaced file by itself, and the new rows; each says which windows the commit
+    touched.
+    """
+    schema, dialect = schemas.unified(stream), engine.dialect
+    names, order = _names(engine, schema), f'ORDER BY event_date, "{stream.event_time}"'
+    window = dialect.window_start(event_moment(stream, dialect), "5 minutes")
+    touched = f"SELECT event_date, {window} AS window_start FROM merged WHERE _file IS NULL"
+    writer = table.writer(snapshot, schema, unified_statistics(stream))
+    for file in replaced:
+        writer.write_all(session.batches(f"SELECT {names} FROM merged WHERE _file = {dialect.literal(file.path)} {order}"))
+        writer.end_file()
+    if replaced:
+        gone = "SELECT 1 FROM merged m WHERE m._file = e._file AND m._landing_start = e._landing_start AND m._line = e._line"
+        touched += f" UNION SELECT event_date, {window} AS window_start FROM existing e WHERE NOT EXISTS ({gone})"
+    writer.write_all(session.batches(f"SELECT {names} FROM merged WHERE _file IS NULL {order}"))
+    buckets: dict[date, set[int]] = {}
+    for row in session.rows(f"SELECT DISTINCT event_date, window_start FROM ({touched}) AS t"):
+        buckets.setdefault(row["event_date"], set()).add(bucket(row["window_start"].replace(tzinfo=UTC)))
+    for day in buckets:
+        writer.touch(day)
+    ordinal = snapshot.ordinal + 1
+    carried: dict[date | None, dict[str, str]] = {}
+    for written in {w.partition for w in writer.close()}:
+        before = [f for f in replaced if f.partition == written]
+        carried[written] = Touched.over(before, ordinal, buckets.get(written, ()) if written else ()).tags()
+    return [replace(w, tags=carried[w.partition]) for w in writer.close()]
+
+
+def _reconcile(
+    runtime: Runtime, stream: Stream, table: Table, realtime: Snapshot, silver: Snapshot, counts: dict[str, int]
+) -> None:
+    """Compute the days that batch touched from silver and the lines above the line; compare; rewrite the days that differ.
+
+    After a rebuild also the days of the lines above the line, which the contract of today judges otherwise; what differs then,
+    or after a replay, is `restated`, not drift.
+    """
+    schema, engine = schemas.unified(stream), runtime.engine
+    line, anew = Line.of(silver), is_reused(runtime.lake.objects, stream)
+    rebuilt = silver.position(CONTRACT)
+    mark = rebuilt if rebuilt == digest_number(stream) else 0
+
+    def decide(snapshot: Snapshot) -> Commit | None:
+        base = snapshot.position("silver")
+        if base > silver.ordinal or (base == silver.ordinal and not _is_judged_otherwise(stream, silver, snapshot)):
+            return None
+        first = snapshot.position("realtime") == 0
+        seen = realtime.ordinal if first else snapshot.position("realtime")
+        if seen > realtime.ordinal:
+            raise SupersededError(f"unified of {stream.name} has seen a newer realtime table")
+        above = [f for f in realtime.files if line.is_above(f) and f.ordinal <= seen]
+        with engine.session() as session:
+            runtime.progress(f"merge {stream.name}: reconcile", 0, None)
+            judged = judge_files(engine, session, stream, realtime, above, anew=anew)
+            retyped = bool(snapshot.retyped(schema))
+            days = {f.partition for f in silver.files_since(base) if f.partition} | (set(judged.dates) if first else set())
+            if snapshot.position(CONTRACT) != rebuilt and not retyped:
+                days |= set(judged.dates) | _provisional_dates(snapshot)
+            if stream.deduplicate_within == "stream" or retyped:
+                days |= {f.partition for f in (*silver.files, *snapshot.files) if f.partition} | set(judged.dates)
+            changed = _differing(engine, session, stream, snapshot, silver, judged, days, retyped)
+            session.materialise("merged", f"SELECT * FROM expected WHERE event_date IN ({_dates(changed.days)})")
+            written = _write(table, snapshot, session, stream, schema, changed.days)
+        restated = snapshot.position(RESTATEMENTS) != silver.position(RESTATEMENTS)
+        restated = restated or _is_judged_otherwise(stream, silver, snapshot)
+        found = 0 if first else changed.drift
+        counts.update(
+            reconciled=sum(w.rows for w in written), drift=0 if restated else found, restated=found if restated else 0
+        )
+        positions = {"realtime": seen, "silver": silver.ordinal, "watermark": silver.position("watermark")}
+        positions |= {RESTATEMENTS: silver.position(RESTATEMENTS), CONTRACT: mark}
+        note = {"drift": counts["drift"]}
+        return Commit(written, snapshot.files_of(changed.days), positions, note, schema if retyped else None)
+
+    table.commit(schema, decide, schemas.EVENT_DATE, may_retype=True)
+
+
+def _provisional_dates(snapshot: Snapshot) -> set[date]:
+    """The days that show an event from above the line."""
+    found = snapshot.arrow([schemas.EVENT_DATE], pads.field("_status") == schemas.PROVISIONAL)
+    return set(pc.unique(found[schemas.EVENT_DATE]).to_pylist())
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """The days whose served rows differ from the recomputed ones; `drift` counts rows that differ in more than their status
+    and the contract version that judged them.
+    """
+
+    days: tuple[date, ...]
+    drift: int
+
+
+def _differing(
+    engine: DuckEngine,
+    session: DuckSession,
+    stream: Stream,
+    snapshot: Snapshot,
+    silver: Snapshot,
+    judged: Judged,
+    days: Collection[date],
+    retyped: bool,
+) -> _Changed:
+    schema = schemas.unified(stream)
+    chosen = _dates(days)
+    above = _served(engine, schema, schemas.PROVISIONAL)
+    parts = [f"SELECT {above} FROM {JUDGED} WHERE _verdict IS NULL AND event_date IN ({chosen})"]
+    if held := silver.files_of(days):
+        session.register("settled", with_columns(silver.dataset(files=held), schemas.silver(stream)))
+        parts.append(f"SELECT {_served(engine, schema, schemas.FINAL)} FROM settled")
+    relation = f"({' UNION ALL '.join(parts)}) AS r"
+    session.materialise("expected", deduplicate(stream, engine.dialect, relation, schema.names))
+    if retyped:
+        return _Changed(tuple(sorted(days)), 0)
+    session.register("served", with_columns(snapshot.dataset(files=snapshot.files_of(days)), schema))
+    names, values = _names(engine, schema), _names(engine, schema, without=("_status", "_contract_version"))
+    session.materialise("shown", f"SELECT {names} FROM served")
+
+    def differences(columns: str) -> str:
+        one = f"(SELECT {columns} FROM expected EXCEPT ALL SELECT {columns} FROM shown)"
+        other = f"(SELECT {columns} FROM shown EXCEPT ALL SELECT {columns} FROM expected)"
+        return f"SELECT event_date FROM (SELECT * FROM {one} AS a UNION ALL SELECT * FROM {other} AS b) AS d"
+
+    changed = session.rows(f"SELECT DISTINCT event_date FROM ({differences(names)}) AS c ORDER BY 1")
+    drift = session.rows(f"SELECT COUNT(*) AS n FROM ({differences(values)}) AS c")[0]["n"]
+    return _Changed(tuple(row["event_date"] for row in changed), drift)
+
+
+def _write(
+    table: Table, snapshot: Snapshot, session: DuckSession, stream: Stream, schema: pa.Schema, days: Collection[date] = ()
+) -> list[WrittenFile]:
+    """The files of `merged`; one of `days` that has no row left gets an empty file, so that the analytics hear of it."""
+    writer = table.writer(snapshot, schema, unified_statistics(stream))
+    writer.write_all(session.batches(f'SELECT * FROM merged ORDER BY event_date, "{stream.event_time}"'))
+    for day in days:
+        writer.touch(day)
+    return writer.close()
+
+
+def _served(engine: DuckEngine, schema: pa.Schema, status: str) -> str:
+    """The select list that makes silver columns into unified's."""
+    own = {"_as_of": "_landing_end AS _as_of", "_status": f"'{status}' AS _status"}
+    return ", ".join(own.get(name, engine.dialect.quote(name)) for name in schema.names)
+
+
+def _names(engine: DuckEngine, schema: pa.Schema, without: Collection[str] = ()) -> str:
+    return _listed(engine, [name for name in schema.names if name not in without])
+
+
+def _listed(engine: DuckEngine, names: Sequence[str]) -> str:
+    return ", ".join(engine.dialect.quote(name) for name in names)
+
+
+def _dates(days: Collection[date]) -> str:
+    return ", ".join(f"DATE '{day.isoformat()}'" for day in sorted(days)) or "NULL"
