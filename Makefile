@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install demo down clean test laws chaos mutants lint types imports yaml validate check format
+.PHONY: help install demo down clean test laws chaos chaos-airflow mutants bench lint types imports yaml validate check format
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -11,7 +11,7 @@ STAMP := .venv/.installed
 export ONCE S3_PORT AIRFLOW_PORT
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## install everything into .venv (with uv, which is fetched if missing); quick when up to date
 
@@ -31,15 +31,21 @@ clean: down ## remove the demo's data (.local, .airflow) and caches; not .venv
 test: install ## run the tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-laws: install ## try the laws on 10,000 random histories of 30 steps; STRANDLINE_HISTORIES=200 make laws for fewer
-	STRANDLINE_HISTORIES=$${STRANDLINE_HISTORIES:-10000} STRANDLINE_STEPS=$${STRANDLINE_STEPS:-30} \
-	  STRANDLINE_SHARDS=$$(nproc) $(BIN)/python -m pytest -q -n $$(nproc) tests/laws
+laws: install ## try the laws on 10,000 random histories of 30 steps, on all cores; STRANDLINE_HISTORIES=200 make laws for fewer
+	$(BIN)/python -m tests.laws $(LAWS)
 
-chaos: install ## kill every step before and after its storage requests, and hurt it by seeded faults; CHAOS="--kills 9999" for every request
+chaos: install ## kill every step at its storage requests, hurt it by seeded faults, race 200 rounds; CHAOS="--kills 9999", OVERLAP="--rounds 20"
 	$(BIN)/python -m tests.chaos $(CHAOS)
+	$(BIN)/python -m tests.chaos.overlap $(OVERLAP)
+
+chaos-airflow: install ## kill a running demo's scheduler, tasks and all at random moments, then an outage of two hours; AIRFLOW="--kills 3"
+	$(BIN)/python -m tests.chaos.airflow $(AIRFLOW)
 
 mutants: install ## make deliberate mistakes in a copy of the core: each must be caught by the quick tests
 	$(BIN)/python -m tests.mutants $(MUTANTS)
+
+bench: install ## measure against hand-written peers and the limit (minutes); SIZE=full for the figures in docs/performance.md
+	$(BIN)/python -m benchmarks --size $(or $(SIZE),small) $(BENCH)
 
 lint: install ## check style: ruff, and yamllint on the YAML
 	$(BIN)/ruff check .

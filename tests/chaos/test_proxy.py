@@ -73,7 +73,7 @@ def append(table: Table, number: int) -> bool:
         writer.write(pa.table({"n": [number]}))
         return Commit(add=writer.close(), positions={"numbers": number})
 
-    return table.commit(SCHEMA, decide)
+    return table.commit(SCHEMA, decide) is not None
 
 
 def test_bytes_pass_unchanged_and_are_counted(lake: Lake, proxy: FaultProxy) -> None:

@@ -10,7 +10,9 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pandas  # noqa: F401 - imported for the children
 import pyarrow.fs
@@ -32,7 +34,7 @@ def main() -> None:
         if pid == 0:
             os.close(opened)
             os.read(gate, 1)
-            _child(line)
+            child(line, perform)
         os.close(gate)
         _say({"pid": pid})
         sys.stdin.readline()
@@ -41,8 +43,8 @@ def main() -> None:
         _say({"status": status})
 
 
-def _child(line: str) -> None:
-    """Never returns."""
+def child(line: str, perform: Callable[[dict[str, Any]], None]) -> NoReturn:
+    """Follow the order in `line` and end."""
     code = 1
     try:
         order = json.loads(line)

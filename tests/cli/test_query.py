@@ -152,3 +152,9 @@ def test_a_broken_stream_leaves_the_others_to_be_asked(served: Project) -> None:
     result = served.run("query", "SELECT count(*) AS n FROM unified.orders", "-f", "csv")
     assert result.stdout == "n\n5\n"
     assert "warning: visits is left out" in result.stderr
+
+
+def test_a_table_may_have_another_name_in_the_query(served: Project) -> None:
+    sql = "SELECT count(DISTINCT a.id) AS n FROM unified.orders AS a JOIN unified.orders AS b ON a.id = b.id"
+    assert served.run("query", sql, "-f", "csv").stdout == "n\n5\n"
+    assert "did you mean unified.orders?" in served.run("query", "FROM unified.ordres AS o").stderr

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from strandline.errors import Problem
 from strandline.spec.document import read_document
 from strandline.spec.load import check_stream
@@ -84,6 +86,19 @@ def test_a_long_line_is_cut_around_the_column(tmp_path: Path) -> None:
     shown, caret = format_problems([Problem(path, 1, 504, "SL102", "", "odd")]).splitlines()[1:]
     assert len(shown) < 200
     assert shown[caret.index("^") :].startswith("HERE")
+
+
+@pytest.mark.parametrize("column", [1, 4, 40, 60, 100, 150, 199, 200, 201])
+@pytest.mark.parametrize("width", [1, 40, 80, 119])
+def test_a_source_line_fits_a_terminal_and_the_caret_stands_below_its_character(
+    tmp_path: Path, column: int, width: int
+) -> None:
+    path = tmp_path / "long.yaml"
+    line = "".join(chr(0x4E00 + number) for number in range(200))
+    path.write_text(line, encoding="utf-8")
+    shown, caret = format_problems([Problem(path, 1, column, "SL102", "", "odd")], width=width).splitlines()[1:]
+    assert max(len(shown), len(caret)) <= max(width, 26)
+    assert shown[caret.index("^") :][:1] == line[column - 1 : column]
 
 
 def test_problems_stand_in_file_and_line_order(tmp_path: Path) -> None:
