@@ -16,7 +16,7 @@ from strandline.spec.scalars import NumberRefusedError, resolve
 
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_DEPTH = 30
-MAX_VALUES = 20_000
+MAX_VALUES = 12_000
 
 
 class OddError(Exception):

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from strandline.intervals import floor
+from strandline.lake import paths
+from strandline.lake.lake import Lake
+from strandline.local.seaweed import REGION, Seaweed
 from strandline.spec.load import load_streams
+from tests.airflow.environment import airflow_environment, aws_connection, run_python
+from tests.conftest import s3_credentials
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
@@ -65,6 +74,51 @@ def test_every_command_works_and_shows_what_the_page_shows(tmp_path: Path) -> No
     assert {"bike_rides.odcs.yaml", "bike_rides.schema.json", "bike_rides.md"} <= {
         p.name for p in (tmp_path / "bikes").iterdir()
     }
+
+
+@pytest.mark.airflow
+@pytest.mark.slow
+def test_the_stream_of_the_page_runs_in_airflow_to_its_dashboard(tmp_path: Path, seaweed: Seaweed) -> None:
+    for name in ("config", "schemas"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    follow(tmp_path)
+    keys, url = seaweed.credentials, f"s3://tutorial-{uuid.uuid4().hex[:12]}/lake"
+    connection = aws_connection(
+        access_key_id=keys.access_key_id,
+        secret_access_key=keys.secret_access_key,
+        region=REGION,
+        endpoint_url=seaweed.endpoint_url,
+    )
+    (tmp_path / "home").mkdir()
+    environment = airflow_environment(
+        tmp_path / "home",
+        tmp_path / "config",
+        AIRFLOW_CONN_AWS_DEFAULT=connection,
+        AIRFLOW_CONN_STRANDLINE_KEYS=json.dumps({"conn_type": "generic", "password": "5e" * 32}),
+        STRANDLINE_LAKE=url,
+    )
+    run_python(environment, "-m", "airflow", "db", "migrate")
+    moment = floor(datetime.now(UTC), timedelta(minutes=5))
+    wanted = [
+        "1-infra_s3_bootstrap@",
+        "2-bike_rides_realtime_ingest@",
+        "3-batch_etl_all_streams@bike_rides",
+        "4-serving_layer_merge@bike_rides",
+    ]
+    orders = [f"{dag}@{moment}@{stream}".rstrip("@") for dag, _, stream in (each.partition("@") for each in wanted)]
+    printed = run_python(environment, "tests/airflow/run_dags.py", *orders, timeout=600)
+    runs = {r["dag"]: r for r in (json.loads(li[4:]) for li in printed.splitlines() if li.startswith("RUN "))}
+    assert {run["state"] for run in runs.values()} == {"success"}
+    assert runs["2-bike_rides_realtime_ingest"]["returned"]["land"]["lines"] == 4010
+    silver = runs["3-batch_etl_all_streams"]["returned"]["bike_rides.silver_bike_rides"]
+    assert (silver["good"], silver["duplicates"], silver["quarantined"]) == (3996, 10, 4)
+    lake = Lake.open(url, s3_credentials(seaweed))
+    served = lake.table(paths.unified("bike_rides")).snapshot(
+        json.loads(lake.objects.get(paths.published("bike_rides")))["unified"]
+    )
+    assert served is not None
+    assert served.rows == 3996
+    assert b"vega" in lake.objects.get(paths.dashboard("bike_rides", "index.html"))
 
 
 def test_it_touches_one_yaml_file_and_no_python() -> None:

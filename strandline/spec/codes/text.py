@@ -120,7 +120,7 @@ CODES = (
     Code(
         "SL115",
         "Too many values",
-        "A file holds at most 20,000 keys and values, so that no file can hold up the others.",
+        "A file holds at most 12,000 keys and values, so that no file can hold up the others.",
         "tags: [a, a, a, …]",
         "Split the stream; data belongs into the source, not into the file.",
         "folder",
