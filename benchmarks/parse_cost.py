@@ -1,7 +1,8 @@
-"""What parsing costs one process: `python -m benchmarks.parse_cost own|file|hand|task …` prints CPU seconds as JSON.
+"""What parsing costs one process: `python -m benchmarks.parse_cost own|file|first|hand|task …` prints CPU seconds as JSON.
 
-* `file CONFIG`, `hand PATH`: a whole DAG file through Airflow's own loader, after Airflow is imported: ours for a `config/`,
-  or a hand-written one.
+* `file CONFIG`, `first CONFIG`, `hand PATH`: a whole DAG file through Airflow's own loader, after Airflow is imported: ours for
+  a `config/`, with the streams checked before (`file`) or never (`first`), or a hand-written one. `shape` is a digest of the
+  DAGs and tasks that came out.
 * `own CONFIG DAG TASK`: the same file as parsed when one task is to run.
 * `task CONFIG DAG TASK`: in a process forked from one that has what a scheduler has, the plugin included: parse, find the task,
   up to the first line of the core.
@@ -9,6 +10,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -46,11 +48,13 @@ def _context(config: str, dag: str, task: str) -> None:
 
 def _warm() -> None:
     """What a process that parses DAG files has loaded after its first file, ours and dag-factory's modules among it."""
-    for module in ("dagfactory.dagbuilder", "dagfactory.utils", "strandline.render"):
+    from strandline.render import render
+
+    for module in ("dagfactory.dagbuilder", "dagfactory.utils"):
         import_module(module)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "warm.py"
-        path.write_text(source(["warm"]), encoding="utf-8")
+        path.write_text(source(render(ROOT / "config"), "config"), encoding="utf-8")
         parsed(path)
 
 
@@ -58,7 +62,35 @@ def _file(path: Path) -> dict[str, Any]:
     _warm()
     before = cpu()
     bag = parsed(path)
-    return {"cpu": cpu() - before, "dags": len(bag.dags), "tasks": sum(len(dag.task_dict) for dag in bag.dags.values())}
+    spent = cpu() - before
+    tasks = sum(len(dag.task_dict) for dag in bag.dags.values())
+    return {"cpu": spent, "dags": len(bag.dags), "tasks": tasks, "shape": _shape(bag)}
+
+
+def _shape(bag: Any) -> str:
+    """A digest of all that readers, the scheduler and tasks see of the DAGs."""
+    texts = [
+        (dag_id, dag.description, dag.doc_md, sorted(dag.tags), getattr(dag.timetable, "expression", None), dag.catchup,
+         dag.max_active_runs, sorted(dag.params), [_task_shape(task) for _, task in sorted(dag.task_dict.items())])
+        for dag_id, dag in sorted(bag.dags.items())
+    ]  # fmt: skip
+    return hashlib.sha256(repr(texts).encode()).hexdigest()[:16]
+
+
+def _task_shape(task: Any) -> tuple[Any, ...]:
+    told = (task.task_id, task.task_display_name, task.task_type, task.owner, sorted(task.upstream_task_ids))
+    tries = (task.retries, task.retry_delay, task.retry_exponential_backoff, task.max_retry_delay, task.execution_timeout)
+    given = [(field, getattr(task, field)) for field in task.template_fields]
+    group = (task.task_group.group_id, task.task_group.tooltip) if task.task_group else None
+    return (
+        *told,
+        *tries,
+        given,
+        getattr(task, "config", None),
+        group,
+        [asset.name for asset in task.outlets],
+        sorted(task.params),
+    )
 
 
 def _task(config: str, dag: str, task: str) -> dict[str, Any]:
@@ -90,7 +122,11 @@ def main(arguments: list[str]) -> dict[str, Any]:
     if kind == "hand":
         return _file(Path(first))
     os.environ["STRANDLINE_CONFIG"] = first
-    if kind == "file":
+    if kind == "first":
+        from operators.runtime import checked_streams
+
+        checked_streams().unlink(missing_ok=True)
+    if kind in ("file", "first"):
         return _file(OURS)
     if kind == "own":
         _context(first, *rest)

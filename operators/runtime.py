@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow.configuration import AIRFLOW_HOME
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
@@ -75,6 +76,11 @@ def s3_credentials(conn_id: str) -> S3Credentials:
         region=session.region_name or "us-east-1",
         endpoint_url=hook.conn_config.get_service_endpoint_url("s3"),
     )
+
+
+def checked_streams() -> Path:
+    """The file that remembers which streams were found good (see `strandline.checked`): in Airflow's home, one a user."""
+    return Path(AIRFLOW_HOME) / "strandline" / f"checked-{os.geteuid()}.json"
 
 
 def open_lake(given: str | None, conn_id: str) -> Lake:

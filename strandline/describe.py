@@ -21,11 +21,18 @@ def stream_page(stream: Stream) -> str:
 
 def streams_table(streams: Iterable[Stream]) -> str:
     """All streams at a glance: name, purpose, interval, gold tables, whom to ask."""
-    rows = [
-        (f"`{s.name}`", s.purpose, _length(s.interval), ", ".join(f"`{table.name}`" for table in s.gold), _team(s))
-        for s in streams
-    ]
-    return _table(("Stream", "What it is", "Lands every", "Gold tables", "Ask"), rows)
+    return table_of_rows(stream_row(stream) for stream in streams)
+
+
+def stream_row(stream: Stream) -> tuple[str, ...]:
+    """The stream's cells in the table of all streams."""
+    tables = ", ".join(f"`{table.name}`" for table in stream.gold)
+    return (f"`{stream.name}`", stream.purpose, _length(stream.interval), tables, _team(stream))
+
+
+def table_of_rows(rows: Iterable[tuple[str, ...]]) -> str:
+    """The table of all streams from the cells of each."""
+    return _table(("Stream", "What it is", "Lands every", "Gold tables", "Ask"), list(rows))
 
 
 def _team(stream: Stream) -> str:

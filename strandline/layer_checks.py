@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
@@ -27,19 +27,26 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What a short name in `config/dags` stands for: a class, whether it works on one stream, and arguments of its own."""
+    """What a short name in `config/dags` stands for: a class, whether it works on one stream, arguments of its own, and the
+    asset of the stream (a key of `ASSETS`) that it updates.
+    """
 
     path: str
     needs_stream: bool = True
     arguments: tuple[str, ...] = ()
+    updates: str | None = None
+
+
+ASSETS: Mapping[str, str] = {"realtime": "realtime/{stream}", "silver": "batch/silver/{stream}"}
+"""What a DAG may be scheduled on, and what Airflow calls it: the place of the stream's table in the lake."""
 
 
 OPERATORS: Mapping[str, Operator] = {
     "bootstrap": Operator("operators.bootstrap.BootstrapOperator", needs_stream=False),
     "generate": Operator("operators.generate.GenerateOperator"),
-    "land": Operator("operators.land.LandOperator"),
+    "land": Operator("operators.land.LandOperator", updates="realtime"),
     "bronze": Operator("operators.bronze.BronzeOperator", arguments=("until",)),
-    "silver": Operator("operators.silver.SilverOperator", arguments=("restate",)),
+    "silver": Operator("operators.silver.SilverOperator", arguments=("restate",), updates="silver"),
     "gold": Operator("operators.gold.GoldOperator"),
     "audit": Operator("operators.audit.AuditOperator"),
     "maintain": Operator("operators.maintain.MaintainOperator"),
@@ -56,7 +63,7 @@ def faults(dags: Mapping[str, Any], default: Mapping[str, Any]) -> Iterator[Faul
         own = {key: value for key, value in dag.items() if key not in ("tasks", "task_groups")}
         yield from _unknown_placeholders((dag_id,), own, inside=repeated)
         yield from _unknown_placeholders(("default",), _inherited(dag, default), inside=repeated)
-        yield from _schedule((dag_id, "schedule"), dag["schedule"])
+        yield from _schedule((dag_id, "schedule"), dag["schedule"], _updated(dag))
         yield from _params((dag_id, "params"), dag.get("params", {}))
         yield from _groups(dag_id, dag.get("task_groups", {}), inside=repeated)
         yield from _tasks((dag_id, "tasks"), dag.get("tasks", {}), inside=repeated)
@@ -130,9 +137,21 @@ def _unknown_placeholders(where: FieldPath, value: Any, *, inside: bool) -> Iter
                 yield Fault(where, "SL603", f"unknown name ${{{name}}} (allowed: {allowed})", did_you_mean(name, streams))
 
 
-def _schedule(where: FieldPath, schedule: str | None) -> Iterator[Fault]:
-    if schedule is not None and not any(placeholders(schedule)) and (fault := cron_fault(schedule)):
-        yield Fault(where, "SL607", f"{schedule!r} {fault}", "five fields in UTC, such as `0 2 * * *`, or null for by hand")
+def _updated(dag: Mapping[str, Any]) -> set[str]:
+    """The assets that the DAG's own tasks update."""
+    tasks = [dag.get("tasks", {}), *(group["tasks"] for group in dag.get("task_groups", {}).values())]
+    return {asset for some in tasks for task in some.values() if (asset := OPERATORS[task["operator"]].updates)}
+
+
+def _schedule(where: FieldPath, schedule: str | Mapping[str, Any] | None, updated: Collection[str]) -> Iterator[Fault]:
+    if isinstance(schedule, Mapping):
+        for index, asset in enumerate(schedule["assets"]):
+            if asset in updated:
+                message = f"the DAG updates {asset} itself, so each of its runs would start the next"
+                yield Fault((*where, "assets", index), "SL613", message, "leave it out, or put that step into another DAG")
+    elif schedule is not None and not any(placeholders(schedule)) and (fault := cron_fault(schedule)):
+        hint = "five fields in UTC, such as `0 2 * * *`, null for by hand, or {assets: [realtime]} for when data have landed"
+        yield Fault(where, "SL607", f"{schedule!r} {fault}", hint)
 
 
 def _params(where: FieldPath, params: Mapping[str, Any]) -> Iterator[Fault]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from strandline.describe import stream_page, streams_table
+from strandline.describe import stream_page, stream_row, table_of_rows
 from strandline.spec.model import Stream
 
 STREAM_NAMES = ("name", "schedule", "owner", "team", "version", "purpose", "usage", "tags", "doc")
@@ -16,13 +17,22 @@ _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 Values = dict[str, str | tuple[str, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class StreamTexts:
+    """All that DAGs say of one stream: what its placeholders stand for, and its row in the table of all streams."""
+
+    name: str
+    values: Values
+    row: tuple[str, ...]
+
+
 def placeholders(text: str) -> Iterator[str]:
     """The names inside `${…}`, in order."""
     return (match.group(1) for match in _PLACEHOLDER.finditer(text))
 
 
-def stream_values(stream: Stream) -> Values:
-    """What `${stream.…}` stands for inside a `for_each: stream`."""
+def stream_texts(stream: Stream) -> StreamTexts:
+    """What `${stream.…}` stands for inside a `for_each: stream`, and the stream's part of `${streams}`."""
     values: dict[str, str | tuple[str, ...]] = {
         "name": stream.name,
         "schedule": stream.schedule,
@@ -34,12 +44,12 @@ def stream_values(stream: Stream) -> Values:
         "tags": stream.tags,
         "doc": stream_page(stream),
     }
-    return {f"stream.{name}": values[name] for name in STREAM_NAMES}
+    return StreamTexts(stream.name, {f"stream.{name}": values[name] for name in STREAM_NAMES}, stream_row(stream))
 
 
-def common_values(streams: Iterable[Stream]) -> Values:
+def common_values(streams: Iterable[StreamTexts]) -> Values:
     """What may be used everywhere: `${streams}`, a table of all streams."""
-    return {ALL_STREAMS: streams_table(streams)}
+    return {ALL_STREAMS: table_of_rows(stream.row for stream in streams)}
 
 
 def substitute(value: Any, values: Values) -> Any:

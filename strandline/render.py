@@ -8,22 +8,23 @@ group `api_logs`, shown as `bronze`).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from strandline.checked import check_texts
 from strandline.errors import ConfigError, Problem
-from strandline.layer_checks import OPERATORS
+from strandline.layer_checks import ASSETS, OPERATORS
 from strandline.layers import Layer, check_layers
-from strandline.placeholders import Values, common_values, stream_values, substitute
+from strandline.placeholders import StreamTexts, Values, common_values, stream_texts, substitute
 from strandline.spec.defaults import read_defaults
-from strandline.spec.load import check_file, check_streams, stream_files
-from strandline.spec.model import Stream
+from strandline.spec.load import check_file
 
 DagConfig = dict[str, Any]
 _LENGTHS = ("retry_delay", "max_retry_delay", "execution_timeout", "dagrun_timeout")
-_STREAM_NAME = "stream.name"  # the only placeholder allowed in names
+_STREAM_NAME = "${stream.name}"  # the only placeholder allowed in names
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -35,11 +36,19 @@ class Rendered:
     problems: tuple[Problem, ...]
 
 
-def check(config: Path) -> Rendered:
-    """All DAGs of the good files, and all problems of the others; never raises for what is in the files."""
-    streams, of_streams = check_streams(config)
+def check(config: Path, memory: Path | None = None) -> Rendered:
+    """All DAGs of the good files, and all problems of the others; never raises for what is in the files.
+
+    With a file as `memory`, streams that were checked before and have not changed since are not checked again.
+    """
+    streams, of_streams = check_texts(config, memory)
     layers, of_layers = check_layers(config)
-    return Rendered(_render(layers, tuple(streams.values()), config), (*of_layers, *of_streams))
+    return Rendered(_render(layers, streams, config), (*of_layers, *of_streams))
+
+
+def problems(config: Path, memory: Path | None = None) -> tuple[Problem, ...]:
+    """The problems that `check` finds, without making the DAGs."""
+    return (*check_layers(config)[1], *check_texts(config, memory)[1])
 
 
 def render(config: Path) -> dict[str, DagConfig]:
@@ -59,16 +68,22 @@ def render_one(config: Path, dag_id: str, task_id: str | None = None) -> DagConf
     """
     layers, _ = check_layers(config)
     folder = config / "streams"
-    files = {path.stem: path for path in stream_files(folder)} if folder.is_dir() else {}
+    files = _files(folder) if folder.is_dir() else {}
     for layer in layers:
         for template, body in layer.dags.items():
             names = _streams_of(template, body, dag_id, task_id, files)
             if names is not None:
                 defaults = read_defaults(config)
-                found = (check_file(files[name], defaults)[0] for name in names)
-                streams = tuple(stream for stream in found if stream is not None)
+                found = (check_file(folder / files[name], defaults)[0] for name in names)
+                streams = [stream_texts(stream) for stream in found if stream is not None]
                 return _render([Layer(layer.path, layer.default, {template: body})], streams, config).get(dag_id)
     return None
+
+
+def _files(folder: Path) -> dict[str, str]:
+    """The names of the files that `stream_files` gives, by stream; as plain text, which takes no time with a thousand."""
+    names = (name for name in sorted(os.listdir(folder)) if name.endswith((".yaml", ".yml")) and not name.startswith("."))
+    return {name.rpartition(".")[0]: name for name in names}
 
 
 def as_yaml(dags: Mapping[str, DagConfig]) -> str:
@@ -90,23 +105,25 @@ def _streams_of(
 ) -> list[str] | None:
     """The names of the streams that the DAG (or the task's group in it) is made from; None when this is another DAG."""
     if "for_each" in body:
-        return [name for name in names if substitute(template, {_STREAM_NAME: name}) == dag_id] or None
+        return [name for name in names if template.replace(_STREAM_NAME, name) == dag_id] or None
     if template != dag_id:
         return None
     group_id, dot, _ = (task_id or "").partition(".")
     repeated = [group for group, parts in body.get("task_groups", {}).items() if "for_each" in parts]
-    own = [name for name in names for group in repeated if dot and substitute(group, {_STREAM_NAME: name}) == group_id]
+    own = [name for name in names for group in repeated if dot and group.replace(_STREAM_NAME, name) == group_id]
     return own or list(names)
 
 
-def _render(layers: Iterable[Layer], streams: tuple[Stream, ...], config: Path) -> dict[str, DagConfig]:
-    scopes = [_Scope(common_values(streams) | stream_values(stream), stream, config) for stream in streams]
-    outside = _Scope(common_values(streams), None, config)
+def _render(layers: Iterable[Layer], streams: list[StreamTexts], config: Path) -> dict[str, DagConfig]:
+    common, folder = common_values(streams), str(config)
+    scopes = [_Scope(common | stream.values, stream.name, folder) for stream in streams]
+    outside = _Scope(common, None, folder)
     dags: dict[str, DagConfig] = {}
     for layer in layers:
         for dag_id, body in layer.dags.items():
+            merged = _merged(body, layer.default)
             for scope in scopes if "for_each" in body else [outside]:
-                dags[substitute(dag_id, scope.values)] = _dag(_merged(body, layer.default), scope, scopes)
+                dags[substitute(dag_id, scope.values)] = _dag(merged, scope, scopes)
     return dict(sorted(dags.items()))
 
 
@@ -115,8 +132,8 @@ class _Scope:
     """What names mean at one place: inside a `for_each: stream` with a stream, outside without."""
 
     values: Values
-    stream: Stream | None
-    config: Path
+    stream: str | None
+    config: str
 
 
 def _dag(body: Mapping[str, Any], scope: _Scope, scopes: list[_Scope]) -> DagConfig:
@@ -134,7 +151,7 @@ def _dag(body: Mapping[str, Any], scope: _Scope, scopes: list[_Scope]) -> DagCon
     for template, task in body.get("tasks", {}).items():
         tasks[substitute(template, scope.values)] = _task(task, scope) | _dependencies(task, scope, copies)
     own = {key: value for key, value in body.items() if key not in ("for_each", "tasks", "task_groups", "schedule", "params")}
-    dag = _plain(substitute(own, scope.values)) | {"schedule": _timetable(substitute(body["schedule"], scope.values))}
+    dag = _plain(substitute(own, scope.values)) | {"schedule": _schedule(body["schedule"], scope, scopes)}
     if "doc_md" in dag:
         dag["doc_md"] = dag["doc_md"].rstrip() + "\n"  # a text that ends in `.md` would be taken for a file's name
     if "params" in body:
@@ -170,7 +187,9 @@ def _task(task: Mapping[str, Any], scope: _Scope) -> dict[str, Any]:
     operator = OPERATORS[task["operator"]]
     rendered: dict[str, Any] = {"operator": operator.path}
     if operator.needs_stream and scope.stream is not None:
-        rendered |= {"stream": scope.stream.name, "config": str(scope.config)}
+        rendered |= {"stream": scope.stream, "config": scope.config}
+        if operator.updates is not None:
+            rendered["outlets"] = [_asset(operator.updates, scope.stream)]
     own = {key: value for key, value in task.items() if key not in ("operator", "dependencies")}
     return rendered | _plain(substitute(own, scope.values))
 
@@ -194,11 +213,22 @@ def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _timetable(schedule: str | None) -> dict[str, Any] | None:
-    """The schedule as true data intervals; a bare cron text has intervals of no length in Airflow 3."""
+def _schedule(schedule: str | Mapping[str, Any] | None, scope: _Scope, scopes: Iterable[_Scope]) -> dict[str, Any] | None:
+    """A cron text as true data intervals (a bare one has intervals of no length in Airflow 3); `{assets: …}` as any of these
+    assets of the DAG's stream or, outside of `for_each: stream`, of any stream.
+    """
     if schedule is None:
         return None
-    return {"__type__": "airflow.sdk.CronDataIntervalTimetable", "__args__": [schedule], "timezone": "UTC"}
+    if isinstance(schedule, Mapping):
+        streams = [each.stream for each in ([scope] if scope.stream else scopes) if each.stream]
+        assets = [_asset(asset, stream) for stream in streams for asset in schedule["assets"]]
+        return {"__type__": "airflow.sdk.AssetAny", "__args__": assets} if assets else None
+    cron = substitute(schedule, scope.values)
+    return {"__type__": "airflow.sdk.CronDataIntervalTimetable", "__args__": [cron], "timezone": "UTC"}
+
+
+def _asset(asset: str, stream: str) -> dict[str, Any]:
+    return {"__type__": "airflow.sdk.Asset", "name": ASSETS[asset].format(stream=stream)}
 
 
 def _param(param: Any) -> Any:

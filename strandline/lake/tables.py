@@ -23,7 +23,6 @@ from urllib.parse import quote
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as pads
 from deltalake import DeltaTable
 from deltalake import Schema as DeltaSchema
@@ -178,15 +177,21 @@ class Snapshot:
             fragments.append(fragment if may_hold is None else fragment.subset(may_hold, self.schema))
         return pads.FileSystemDataset(fragments, self.schema, format_, filesystem)
 
-    def rows_with_files(self, files: Iterable[DataFile], columns: Sequence[str]) -> pa.RecordBatchReader:
-        """Some columns of some files as they come, with the path of each row's file as `_file` (see `DataFile.path`)."""
-        reader = self.dataset(files=files).scanner(columns=[*columns, "__filename"]).to_reader()
+    def rows_with_files(
+        self, files: Iterable[DataFile], columns: Sequence[str], where: pads.Expression | None = None
+    ) -> pa.RecordBatchReader:
+        """Some columns of some files as they come (of the rows that meet `where`), with the path of each row's file as `_file`
+        (see `DataFile.path`).
+        """
+        reader = self.dataset(files=files).scanner(columns=[*columns, "__filename"], filter=where).to_reader()
         start = len(self._table.root) + 1
         schema = pa.schema([*(f for f in reader.schema if f.name != "__filename"), ("_file", pa.string())])
 
         def batches() -> Iterator[pa.RecordBatch]:
             for batch in reader:
-                paths = pc.utf8_slice_codeunits(batch["__filename"].cast(pa.string()), start)
+                if not batch.num_rows:
+                    continue
+                paths = pa.repeat(batch["__filename"][0].as_py()[start:], batch.num_rows)  # a batch is of one file
                 yield pa.RecordBatch.from_arrays([*(batch[name] for name in schema.names[:-1]), paths], schema=schema)
 
         return pa.RecordBatchReader.from_batches(schema, batches())

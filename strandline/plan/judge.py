@@ -18,6 +18,8 @@ from strandline.spec.model import Field, FieldType, Rule, Stream
 
 PARSER = 0
 _PLACE = ("_landing_start", "_landing_end", "_line", "_source", "_source_line", "_contract_version")
+BYTES = ("_raw", "_digest")
+"""The columns of a landed line that only a refused one needs."""
 _KEPT = (*_PLACE, "_raw", "_digest", "_sealed", "_header", "_reason", "_reason_field", "_reason_detail", "_unknown_fields")
 
 
@@ -93,11 +95,11 @@ def event_moment(stream: Stream, dialect: Dialect) -> str:
 def judge(stream: Stream, dialect: Dialect, relation: str = "lines", *, raw: bool = True) -> Judgement:
     """The SQL that types and judges the lines of `relation`, and what its verdict numbers mean.
 
-    Without `raw` the result has no `_raw`, and the engine need not read it.
+    Without `raw` the result has no `BYTES`, and the engine need not read them.
     """
     quote = dialect.quote
     columns = Columns.of(stream, dialect)
-    kept = [name for name in _KEPT if raw or name != "_raw"]
+    kept = [name for name in _KEPT if raw or name not in BYTES]
     steps = [f"typed AS (SELECT {', '.join(_typed_columns(stream, dialect, kept))} FROM {quote(relation)} WHERE _line > 0)"]
     previous = "typed"
     for number, derived in enumerate(stream.derived):
@@ -218,6 +220,11 @@ def _warnings(stream: Stream, dialect: Dialect, columns: Columns) -> str:
 def deduplicate(stream: Stream, dialect: Dialect, relation: str, columns: Sequence[str]) -> str:
     """The SQL of one row an event: the greatest by `sequence_by` (NULL is least), then by landing position."""
     names = ", ".join(dialect.quote(name) for name in columns)
+    return f"SELECT {names} FROM {ranked(stream, dialect, relation, [dialect.quote(name) for name in columns])} WHERE _rank = 1"
+
+
+def ranked(stream: Stream, dialect: Dialect, relation: str, columns: Sequence[str]) -> str:
+    """The SQL relation of the (quoted) columns and `_rank`: of the rows of one event, the one that counts has 1."""
     key = [dialect.quote(name) for name in stream.primary_key]
     if stream.deduplicate_within == "event_date":
         key.insert(0, "event_date")
@@ -225,7 +232,7 @@ def deduplicate(stream: Stream, dialect: Dialect, relation: str, columns: Sequen
     rank = (
         f"ROW_NUMBER() OVER (PARTITION BY {', '.join(key)} ORDER BY {', '.join([*order, '_landing_start DESC', '_line DESC'])})"
     )
-    return f"SELECT {names} FROM (SELECT {names}, {rank} AS _rank FROM {relation}) AS ranked WHERE _rank = 1"
+    return f"(SELECT {', '.join(columns)}, {rank} AS _rank FROM {relation}) AS ranked"
 
 
 BUDGET_COLUMNS: dict[str, FieldType] = {

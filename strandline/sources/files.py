@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
-from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -37,7 +37,8 @@ class FilesReader:
     """Takes up to `max_files` objects a landing interval that no earlier one took; names are relative to the location.
 
     The folder is listed whole, because an object may appear before names that were taken; only objects that came within
-    `MARGIN` of the last listing are looked up one by one.
+    `MARGIN` of the last listing are looked up one by one. A reader lists it once, for all the intervals it is asked for: what
+    comes meanwhile is found by the next reader.
 
     Names with a part that begins with `_` or `.` are left alone, and so are those that `pattern` (fnmatch, over the whole name
     or its last part) does not match. An object counts by its name: it must be whole when it appears, and what a later object of
@@ -50,6 +51,7 @@ class FilesReader:
         self._source = source
         self._objects = objects
         self._limits = limits or Limits()
+        self._folder: _Folder | None = None
 
     def read(self, interval: Interval, position: Position) -> SourceBatch:
         """The lines of the next objects, read as they are asked for.
@@ -60,11 +62,15 @@ class FilesReader:
         objects = self._objects(self._source.location, self._source.connection)
         if "://" not in objects.url and not Path(objects.url).is_dir():
             raise SourceError(f"stream {self._stream.name}: there is no folder {objects.url}")
-        listing = _Listing(position, self._wanted)
-        taken = nsmallest(self._source.max_files, listing.new(objects))
-        names = [name for name, _ in taken]
+        if self._folder is None:
+            self._folder = _Folder(
+                datetime.now(UTC), sorted((info.key, info.modified) for info in objects.list() if self._wanted(info.key))
+            )
+        listing = _Listing(position, self._folder)
+        taken = listing.new(self._source.max_files)
+        names = list(taken)
         blocks = None if self._source.format == "csv" else self._blocks(objects, names)
-        return SourceBatch(self._lines(objects, names), partial(listing.position, dict(taken)), blocks)
+        return SourceBatch(self._lines(objects, names), partial(listing.position, taken), blocks)
 
     def _wanted(self, name: str) -> bool:
         parts = name.split("/")
@@ -115,6 +121,18 @@ class FilesReader:
             raise SourceError(f"{name}: its first record names no declared column; a CSV object begins with a header")
 
 
+@dataclass
+class _Folder:
+    """One listing: when it began, and what it found, name and when it came, by name."""
+
+    listed_at: datetime
+    found: list[tuple[str, datetime]]
+
+    def forget(self, last: str, settled: datetime) -> None:
+        """Leave out what was taken for certain: names up to `last` that came before `settled`."""
+        self.found = [each for each in self.found if each[0] > last or each[1] >= settled]
+
+
 class _Listing:
     """Tells new objects from landed ones in one listing, and remembers for the next what came lately.
 
@@ -123,36 +141,36 @@ class _Listing:
     listing, or earlier when an object had to wait (`max_files`).
     """
 
-    def __init__(self, position: Position, wanted: Callable[[str], bool]) -> None:
-        self._before, self._wanted = position, wanted
-        self._last = str(position.cursor.get("last", ""))
-        self._known = frozenset(position.cursor.get("recent", ()))
-        listed_at = position.cursor.get("listed_at")
-        self._settled = datetime.fromisoformat(listed_at) - MARGIN if listed_at else datetime.min.replace(tzinfo=UTC)
-        self._now = datetime.now(UTC)
+    def __init__(self, position: Position, folder: _Folder) -> None:
+        cursor = position.cursor
+        self._before, self._folder = position, folder
+        self._last = str(cursor.get("last", ""))
+        self._known = frozenset(cursor.get("recent", ()))
+        if listed_at := cursor.get("listed_at"):
+            folder.forget(self._last, datetime.fromisoformat(listed_at) - MARGIN)
         self._landed: dict[str, datetime] = {}
         self._waiting: dict[str, datetime] = {}
 
-    def new(self, objects: Objects) -> Iterator[tuple[str, datetime]]:
-        """The objects that nobody took: name and when it came."""
-        for info in objects.list():
-            if not self._wanted(info.key):
-                continue
-            if info.key <= self._last and info.modified < self._settled:
-                continue
-            if info.key in self._known or self._before.is_landed(info.key):
-                self._landed[info.key] = info.modified
-                continue
-            if info.key <= self._last:
-                self._waiting[info.key] = info.modified
-            yield info.key, info.modified
+    def new(self, most: int) -> dict[str, datetime]:
+        """The `most` smallest names that nobody took, and when they came."""
+        taken: dict[str, datetime] = {}
+        for name, modified in self._folder.found:
+            if len(taken) >= most and name > self._last:
+                break  # whatever comes after `last` is looked at again the next time
+            if name in self._known or self._before.is_landed(name):
+                self._landed[name] = modified
+            elif len(taken) < most:
+                taken[name] = modified
+            else:
+                self._waiting[name] = modified
+        return taken
 
     def position(self, taken: Mapping[str, datetime]) -> dict[str, Any]:
         """The position once the smallest new names, `taken`, are read: what is left beyond them comes after `last`."""
         last = max([*taken, self._last])
         if not last:
             return {"cursor": {}, "objects": []}
-        listed_at = min([self._now, *(modified for name, modified in self._waiting.items() if name not in taken)])
+        listed_at = min([self._folder.listed_at, *self._waiting.values()])
         landed = {**self._landed, **taken}
         recent = sorted(name for name, modified in landed.items() if modified >= listed_at - MARGIN)
         return {"cursor": {"last": last, "listed_at": listed_at.isoformat(), "recent": recent}, "objects": sorted(taken)}

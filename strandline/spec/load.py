@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,8 +49,11 @@ def check_file(path: Path, defaults: Defaults) -> tuple[Stream | None, list[Prob
     return stream, found
 
 
-def check_streams(config: Path) -> tuple[dict[str, Stream], tuple[Problem, ...]]:
-    """The good streams by name, and the problems of the bad ones in file and line order; never raises for their content."""
+def check_streams(config: Path, known: Collection[Path] = ()) -> tuple[dict[str, Stream], tuple[Problem, ...]]:
+    """The good streams by name, and the problems of the bad ones in file and line order; never raises for their content.
+
+    The files that are `known` to be good by themselves are passed over, unless another file declares the same stream.
+    """
     folder = config / "streams"
     if not folder.is_dir():
         problem = Problem(
@@ -58,7 +61,7 @@ def check_streams(config: Path) -> tuple[dict[str, Stream], tuple[Problem, ...]]
         )
         return {}, (problem,)
     with _uncollected():
-        return _check_folder(folder, read_defaults(config))
+        return _check_folder(folder, read_defaults(config), known)
 
 
 @contextmanager
@@ -79,7 +82,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _check_folder(folder: Path, defaults: Defaults) -> tuple[dict[str, Stream], tuple[Problem, ...]]:
+def _check_folder(folder: Path, defaults: Defaults, known: Collection[Path]) -> tuple[dict[str, Stream], tuple[Problem, ...]]:
     streams: dict[str, Stream] = {}
     problems: list[Problem] = list(defaults.problems)
     declared: dict[str, Path] = {}
@@ -89,6 +92,8 @@ def _check_folder(folder: Path, defaults: Defaults) -> tuple[dict[str, Stream], 
             problems.append(
                 Problem(path, 1, 1, "SL114", "", f"is not read: the name must end in .yaml (saw {path.suffix})", hint)
             )
+            continue
+        if path in known and declared.setdefault(path.stem, path) == path:
             continue
         document = with_defaults(read_document(path), defaults)
         stream, found = check_stream(document)

@@ -68,17 +68,19 @@ def _stage_all(runtime: Runtime, stream: Stream, landed: Landings, waiting: Sequ
     protector = Protector(stream, runtime.keys)
     for done, each in enumerate(waiting):
         runtime.progress(f"generate {stream.name}", done, len(waiting))
+        reached = None
         if len(waiting) == 1 or not runtime.lake.objects.exists(staging(stream.name, each)):  # one alone is put if absent
-            _stage(runtime, stream, each, reader, protector, position)
+            reached = _stage(runtime, stream, each, reader, protector, position)
         if done + 1 < len(waiting) and stream.source.type != "generator":
-            position.advance(StagedLines(runtime.lake.objects, stream.name, each).read_position())
+            position.advance(reached or StagedLines(runtime.lake.objects, stream.name, each).read_position())
     runtime.progress(f"generate {stream.name}", len(waiting), len(waiting))
     return [each.key for each in waiting]
 
 
 def _stage(
     runtime: Runtime, stream: Stream, interval: Interval, reader: Reader, protector: Protector, position: _Position
-) -> None:
+) -> Mapping[str, Any] | None:
+    """What `write_staged` gives."""
     batch = reader.read(interval, position)
 
     def protected() -> Iterator[tuple[list[RawLine], list[ProtectedLine]]]:
@@ -87,7 +89,7 @@ def _stage(
 
     plain = None if stream.protected else batch.blocks
     given = protected() if plain is None else (each for block in plain for each in plain_batches(block))
-    write_staged(runtime.lake.objects, stream.name, interval, given, batch.position)
+    return write_staged(runtime.lake.objects, stream.name, interval, given, batch.position)
 
 
 def _some(lines: Iterator[RawLine]) -> list[RawLine]:

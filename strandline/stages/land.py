@@ -110,28 +110,32 @@ def _write(
 ) -> None:
     """One interval's rows, then its own row in a row group apart."""
     staged = StagedLines(runtime.lake.objects, stream.name, interval)
-    taken = _taken(stream, staged, landed)
     lines = 0
     for batch in staged:
-        kept = batch.filter(pc.invert(pc.is_in(batch["source"], taken))) if len(taken) else batch
+        kept = _untaken(stream, batch, landed)
         if not kept.num_rows:
             continue
         rows = landed_rows(stream, interval, kept, lines + 1)
         writer.write(rows)
         lines += rows.num_rows
         counts["unparsed"] = counts.get("unparsed", 0) + rows.num_rows - rows["_reason"].null_count
-    objects = [name for name in staged.position.get("objects", ()) if name not in taken.to_pylist()]
+    objects = [name for name in staged.position.get("objects", ()) if not _is_taken(stream, name, landed)]
     writer.end_row_group()
     writer.write(_own_row(stream, interval, {**staged.position, "objects": objects, "lines": lines}))
     writer.widen("_source", objects)
     counts["lines"] = counts.get("lines", 0) + lines
 
 
-def _taken(stream: Stream, staged: StagedLines, landed: Landings) -> pa.Array:
-    """The objects of the staged interval that another one landed meanwhile: their lines are left to it."""
+def _untaken(stream: Stream, batch: pa.RecordBatch, landed: Landings) -> pa.RecordBatch:
+    """The lines of objects that no other interval landed meanwhile: those of the others are left to it."""
     if stream.source.type != "files":
-        return pa.array([], pa.string())
-    return pa.array([name for name in staged.read_position().get("objects", ()) if landed.has_object(name)], pa.string())
+        return batch
+    taken = [name for name in pc.unique(batch["source"]).to_pylist() if _is_taken(stream, name, landed)]
+    return batch.filter(pc.invert(pc.is_in(batch["source"], pa.array(taken, pa.string())))) if taken else batch
+
+
+def _is_taken(stream: Stream, name: str, landed: Landings) -> bool:
+    return stream.source.type == "files" and landed.has_object(name)
 
 
 def _own_row(stream: Stream, interval: Interval, position: Mapping[str, Any]) -> pa.Table:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.dataset as pads
 
 from strandline.errors import DataError
 from strandline.lake.tables import DataFile, Snapshot
-from strandline.plan.judge import Judgement, judge
+from strandline.plan.dialect import Dialect
+from strandline.plan.judge import BYTES, Judgement, judge, ranked
 from strandline.spec.model import Budget, Stream
 from strandline.stages.again import landed_lines
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from strandline.engines.duckdb import DuckEngine, DuckSession
 
 JUDGED = "judged"
+_Whole: TypeAlias = npt.NDArray[np.int64]
 Lines: TypeAlias = pa.Table | pads.Dataset | pa.RecordBatchReader
 
 
@@ -38,13 +42,13 @@ class Counts:
 class Judged:
     """The relation `judged` of a session: one row a line. `dates` are the event dates of its good rows.
 
-    `apart`: the raw bytes were left in the relation `lines`, which can be read again.
+    `apart`: the lines in storage, where their raw bytes and digests were left.
     """
 
     judgement: Judgement
     counts: Counts
     dates: tuple[date, ...]
-    apart: bool = False
+    apart: pads.Dataset | None = None
 
 
 def judge_files(
@@ -71,8 +75,8 @@ def judge_lines(engine: DuckEngine, session: DuckSession, stream: Stream, lines:
     The raw bytes of a data set are left where they are: lines of megabytes would not fit into the engine's memory.
     """
     session.register("lines", lines)
-    apart = isinstance(lines, pads.Dataset)
-    judgement = judge(stream, engine.dialect, raw=not apart)
+    apart = lines if isinstance(lines, pads.Dataset) else None
+    judgement = judge(stream, engine.dialect, raw=apart is None)
     session.materialise(JUDGED, judgement.sql)
     counts = counts_of(session, judgement)
     dates = session.rows(f"SELECT DISTINCT event_date FROM {JUDGED} WHERE _verdict IS NULL ORDER BY 1")
@@ -125,7 +129,7 @@ def check_fail_rules(stream: Stream, session: DuckSession, judgement: Judgement)
 def refused_rows(judgement: Judgement, *, apart: bool = False) -> str:
     """The SQL of the refused lines of `judged` in the quarantine schema, in line order.
 
-    With `apart` the raw bytes are fetched from the relation `lines`, in no order: to sort them would be to hold them all.
+    With `apart` the raw bytes come from the relation `refused_bytes`, in no order: to sort them would be to hold them all.
     """
 
     def cases(values: Sequence[str | None]) -> str:
@@ -135,9 +139,9 @@ def refused_rows(judgement: Judgement, *, apart: bool = False) -> str:
     verdicts = judgement.verdicts
     source, last = JUDGED, " ORDER BY landing_date, _landing_start, _line"
     if apart:
-        same = "lines._landing_start = refused._landing_start AND lines._line = refused._line"
+        same = "b._landing_start = refused._landing_start AND b._line = refused._line"
         refused = f"(SELECT * FROM {JUDGED} WHERE _verdict IS NOT NULL) AS refused"
-        source, last = f"(SELECT refused.*, lines._raw FROM lines JOIN {refused} ON {same}) AS r", ""
+        source, last = f"(SELECT refused.*, b._raw, b._digest FROM refused_bytes AS b JOIN {refused} ON {same}) AS r", ""
     return (
         f"SELECT CAST(_landing_start AS DATE) AS landing_date, COALESCE(CASE WHEN _verdict = 0 THEN _reason END, "
         f"{cases([v.reason for v in verdicts])}) AS _reason, "
@@ -147,6 +151,52 @@ def refused_rows(judgement: Judgement, *, apart: bool = False) -> str:
         "_raw, _digest, _sealed, _header, _landing_start, _landing_end, _line, _source, _source_line, _contract_version "
         f"FROM {source} WHERE _verdict IS NOT NULL{last}"
     )
+
+
+def repeats(stream: Stream, dialect: Dialect, relation: str) -> str:
+    """The SQL of the rows of a relation that another row of the same event outranks (see `deduplicate`), by place and side.
+
+    Only keys whose hash comes twice are ranked, so that next to nothing is sorted.
+    """
+    key = [dialect.quote(name) for name in stream.primary_key]
+    if stream.deduplicate_within == "event_date":
+        key.insert(0, "event_date")
+    hashed = f"hash({', '.join(key)})"
+    twice = f"SELECT {hashed} AS h FROM {relation} AS r GROUP BY 1 HAVING COUNT(*) > 1"
+    place = ["_landing_start", "_line", "_held"]
+    columns = list(dict.fromkeys([*key, *(dialect.quote(name) for name in stream.sequence_by), *place]))
+    some = f"(SELECT {', '.join(columns)} FROM {relation} AS r WHERE {hashed} IN ({twice})) AS r"
+    return f"SELECT {', '.join(place)} FROM {ranked(stream, dialect, some, columns)} WHERE _rank > 1"
+
+
+def refused_batches(session: DuckSession, judged: Judged, rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows of `refused_rows`, `rows` at once."""
+    if judged.apart is not None:
+        places = session.table(f"SELECT _landing_start, _line FROM {JUDGED} WHERE _verdict IS NOT NULL")
+        schema = pa.schema([judged.apart.schema.field(name) for name in ("_landing_start", "_line", *BYTES)])
+        found = _lines_at(judged.apart, schema.names, _whole(places["_landing_start"]), _whole(places["_line"]))
+        session.register("refused_bytes", pa.RecordBatchReader.from_batches(schema, found))
+    yield from session.batches(refused_rows(judged.judgement, apart=judged.apart is not None), rows)
+
+
+def _lines_at(lines: pads.Dataset, columns: list[str], starts: _Whole, numbers: _Whole) -> Iterator[pa.RecordBatch]:
+    """The lines that stand at the given places (landing start and number), read a row group at a time: most lines of a data
+    set need not reach the engine.
+    """
+    intervals, wide = np.unique(starts), int(numbers.max(initial=0)) + 1
+    wanted = np.unique(np.searchsorted(intervals, starts) * wide + numbers)
+    for batch in lines.to_batches(columns=columns, batch_readahead=1, fragment_readahead=1):
+        start, number = _whole(batch["_landing_start"]), _whole(batch["_line"])
+        interval = np.searchsorted(intervals, start)
+        known = (number < wide) & (np.append(intervals, 0)[interval] == start)
+        chosen = np.flatnonzero(known & np.isin(interval * wide + number, wanted, kind="sort"))
+        if len(chosen):
+            yield batch.take(pa.array(chosen))
+
+
+def _whole(values: pa.Array | pa.ChunkedArray) -> _Whole:
+    """Whole numbers, or moments as their microseconds."""
+    return np.asarray(values.cast(pa.int64()))
 
 
 def _text(value: str) -> str:

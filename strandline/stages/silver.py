@@ -24,12 +24,11 @@ from strandline.lake.paths import quarantine as quarantine_path
 from strandline.lake.paths import silver as silver_path
 from strandline.lake.tables import Commit, Snapshot, SupersededError, Table
 from strandline.plan import schemas
-from strandline.plan.judge import deduplicate
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
-from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, refused_rows
+from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, refused_batches, repeats
 
 if TYPE_CHECKING:
     from strandline.engines.duckdb import DuckEngine, DuckSession
@@ -117,8 +116,9 @@ def _take(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Merged:
-    """The relation `merged` of the session: the silver rows of `dates` after this step."""
+    """The silver rows of `dates` after this step, as a query of the session."""
 
+    sql: str
     dates: tuple[date, ...]
     duplicates: int
     base: int
@@ -136,21 +136,22 @@ def _merge(
 ) -> _Merged:
     columns = schemas.silver(stream).names
     names = ", ".join(engine.dialect.quote(name) for name in columns)
-    relation = f"(SELECT {names} FROM {JUDGED} WHERE _verdict IS NULL"
-    dates, existing = list(judged.dates), 0
+    parts, dates = [f"SELECT {names}, FALSE AS _held FROM {JUDGED} WHERE _verdict IS NULL"], list(judged.dates)
     if before is not None and before.position("bronze") < step.target:
         dates += dates_of_same_keys(session, stream, before, engine)
         dates = sorted(set(dates))
         held = before.files_of(dates)
         if held:
-            existing = sum(f.rows for f in held)
             session.register("existing", with_columns(before.dataset(files=held), schemas.silver(stream)))
-            relation += f" UNION ALL SELECT {names} FROM existing"
-    session.materialise("merged", deduplicate(stream, engine.dialect, relation + ") AS r", columns))
-    kept = session.rows("SELECT COUNT(*) AS n FROM merged")[0]["n"]
-    good = judged.counts.lines - judged.counts.quarantined
+            parts.append(f"SELECT {names}, TRUE AS _held FROM existing")
+    relation = f"({' UNION ALL '.join(parts)})"
+    session.materialise("repeats", repeats(stream, engine.dialect, relation))
+    duplicates = session.rows("SELECT COUNT(*) AS n FROM repeats")[0]["n"]
+    sql = f"SELECT {names} FROM {relation} AS r"
+    if duplicates:
+        sql += " ANTI JOIN repeats AS p ON r._landing_start = p._landing_start AND r._line = p._line AND r._held = p._held"
     base, ordinal = (before.position("bronze"), before.ordinal) if before else (0, 0)
-    return _Merged(tuple(dates), existing + good - kept, base, ordinal)
+    return _Merged(sql, tuple(dates), duplicates, base, ordinal)
 
 
 def dates_of_same_keys(session: DuckSession, stream: Stream, before: Snapshot, engine: DuckEngine) -> list[date]:
@@ -173,7 +174,7 @@ def _commit_quarantine(table: Table, session: DuckSession, judged: Judged, step:
         writer = table.writer(snapshot, schema, ("_landing_start",))
         if judged.counts.quarantined:
             rows = _LONG_ROWS if "too_long" in judged.counts.reasons else _ROWS
-            writer.write_all(session.batches(refused_rows(judged.judgement, apart=judged.apart), rows))
+            writer.write_all(refused_batches(session, judged, rows))
         return Commit(add=writer.close(), positions=_positions(step))
 
     table.commit(schema, decide, schemas.LANDING_DATE)
@@ -190,7 +191,7 @@ def _commit_silver(
         if (snapshot.position("bronze"), snapshot.ordinal) != (merged.base, merged.ordinal):
             raise SupersededError(f"silver of {stream.name} moved on")
         writer = table.writer(snapshot, schema, silver_statistics(stream))
-        writer.write_all(session.batches(f'SELECT * FROM merged ORDER BY event_date, "{stream.event_time}"'))
+        writer.write_all(session.batches(f'{merged.sql} ORDER BY event_date, "{stream.event_time}"'))
         note = {"contract": contract.path}
         return Commit(add=writer.close(), remove=snapshot.files_of(merged.dates), positions=_positions(step), note=note)
 

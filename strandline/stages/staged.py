@@ -40,8 +40,10 @@ def write_staged(
     interval: Interval,
     batches: Iterable[pa.RecordBatch | tuple[Sequence[RawLine], Sequence[ProtectedLine]]],
     position: Any,
-) -> bool:
-    """True when this call staged the interval, False when it was staged before (the first write wins)."""
+) -> Mapping[str, Any] | None:
+    """The position (see `StagedLines.position`) when this call staged the interval; None when it was staged before (the first
+    write wins).
+    """
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
         options = ipc.IpcWriteOptions(compression="zstd")
         lines = 0
@@ -50,10 +52,11 @@ def write_staged(
                 batch = given if isinstance(given, pa.RecordBatch) else staged_batch(*given)
                 writer.write_batch(batch)
                 lines += batch.num_rows
-            end = json.dumps({**position(), "lines": lines}).encode()
+            reached = {**position(), "lines": lines}
+            end = json.dumps(reached).encode()
             writer.write_batch(pa.RecordBatch.from_pylist([], schema=STAGED), custom_metadata={"position": end})
         file.seek(0)
-        return objects.put(staging(stream, interval), file, if_absent=True)
+        return reached if objects.put(staging(stream, interval), file, if_absent=True) else None
 
 
 def staged_batch(raws: Sequence[RawLine], protected: Sequence[ProtectedLine]) -> pa.RecordBatch:

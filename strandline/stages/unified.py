@@ -114,7 +114,10 @@ def _holding_same_events(
     if not candidates:
         return []
     session.materialise("new_keys", f"SELECT DISTINCT {_listed(engine, key)} FROM {JUDGED} WHERE _verdict IS NULL")
-    session.register("held", snapshot.rows_with_files(candidates, key))
+    first = session.table(f"SELECT DISTINCT {engine.dialect.quote(key[0])} FROM new_keys")[key[0]].combine_chunks()
+    known = pa.types.is_string(first.type) or pa.types.is_int64(first.type)
+    may_be = pads.field(key[0]).isin(first) if known else None  # most rows need not reach the engine
+    session.register("held", snapshot.rows_with_files(candidates, key, may_be))
     same = " AND ".join(f"h.{engine.dialect.quote(name)} = n.{engine.dialect.quote(name)}" for name in key)
     found = {row["_file"] for row in session.rows(f"SELECT DISTINCT h._file FROM held h JOIN new_keys n ON {same}")}
     return [file for file in candidates if file.path in found]

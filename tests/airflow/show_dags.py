@@ -17,9 +17,11 @@ HEAVY = ("boto3", "deltalake", "duckdb", "numpy", "pandas", "pyarrow", "sqlglot"
 def facts(dag: Any) -> dict[str, Any]:
     """What the tests look at; serializing the DAG shows that the scheduler can take it."""
     DagSerialization.serialize_dag(dag)
+    started_by_assets = dag.timetable.asset_condition is not None
     return {
         "schedule": str(getattr(dag.timetable, "expression", None)),
         "timetable": type(dag.timetable).__name__,
+        "assets": [asset.name for asset in dag.timetable.asset_condition.objects] if started_by_assets else [],
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
         "tags": sorted(dag.tags),
@@ -34,6 +36,7 @@ def facts(dag: Any) -> dict[str, Any]:
                 "delay": task.retry_delay.total_seconds(),
                 "growth": float(task.retry_exponential_backoff),
                 "most": task.max_retry_delay.total_seconds(),
+                "updates": [asset.name for asset in task.outlets],
                 "timeout": task.execution_timeout.total_seconds(),
             }
             for task in dag.tasks

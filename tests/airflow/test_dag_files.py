@@ -104,6 +104,27 @@ def test_parsing_the_dags_imports_none_of_the_heavy_libraries(bag: Any) -> None:
     assert bag["heavy"] == []
 
 
+def test_each_stream_tells_airflow_when_it_has_landed_and_when_batch_has_settled_it(bag: Any) -> None:
+    updates = {
+        f"{dag_id}/{name}": task["updates"] for dag_id, dag in bag["dags"].items() for name, task in dag["tasks"].items()
+    }
+    assert {name: assets for name, assets in updates.items() if assets} == {
+        **{f"2-{stream}_realtime_ingest/land": [f"realtime/{stream}"] for stream in STREAMS},
+        **{f"3-batch_etl_all_streams/{stream}.silver_{stream}": [f"batch/silver/{stream}"] for stream in STREAMS},
+    }
+
+
+def test_serving_scheduled_on_assets_runs_when_any_stream_has_landed_one_run_at_a_time(tmp_path: Path) -> None:
+    config = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+    file = config / "dags" / "serving.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('schedule: "*/10 * * * *"', "schedule: {assets: [realtime]}"), encoding="utf-8")
+    serving = found(airflow_environment(tmp_path / "home", config))["dags"]["4-serving_layer_merge"]
+    assert serving["timetable"] == "AssetTriggeredTimetable"
+    assert serving["assets"] == [f"realtime/{stream}" for stream in STREAMS]
+    assert serving["max_active_runs"] == 1
+
+
 def test_a_broken_stream_leaves_seven_dags_and_one_import_error_with_its_place(broken: Path, tmp_path: Path) -> None:
     bag = found(airflow_environment(tmp_path / "home", broken))
     assert set(bag["dags"]) == set(SCHEDULES) - {"2-iot_sensors_realtime_ingest"}

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -121,6 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the mix, the offsets and the lines (default 0)")
     given = parser.parse_args(arguments)
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # ends the server too
     with tempfile.TemporaryDirectory(prefix="strandline-chaos-") as folder, Seaweed(Path(folder), port=0) as server:
         tally = try_rounds(server, given.rounds, given.seed, echo=True)
     print("\n".join([*(f"wrong: {fault}" for fault in tally.wrong), table(tally)]))

@@ -6,6 +6,7 @@ over several served tables.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -42,14 +43,14 @@ class Seen:
 
 
 def read_on(runtime: Runtime, streams: Sequence[Stream], until: str, pause: float) -> dict[str, Any]:
-    """What was seen up to the moment at which the file `until` is there, with `pause` seconds between; the last read begins
-    after that moment.
+    """What was seen up to the moment at which the file `until` is there (or the parent is gone), with `pause` seconds between;
+    the last read begins after that moment.
     """
     seen = Seen()
     shown: dict[str, Pointer] = {}
-    ends = False
+    ends, parent = False, os.getppid()
     while not ends:
-        ends = Path(until).exists()
+        ends = Path(until).exists() or os.getppid() != parent
         for stream in streams:
             pointer = read_pointer(runtime, stream.name)
             if pointer is None:

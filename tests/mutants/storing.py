@@ -231,7 +231,7 @@ BATCH = [
     Mutation(
         "silver forgets what it holds",
         SILVER,
-        '            relation += f" UNION ALL SELECT {names} FROM existing"\n',
+        '            parts.append(f"SELECT {names}, TRUE AS _held FROM existing")\n',
         "",
         "events of a touched day that did not come again are lost",
         LAWS,

@@ -81,10 +81,13 @@ _PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+_WHOLE = [GOOD, event(), neighbour()]
+
+
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
     """A valid line with some of it flipped, deleted, inserted, or spliced with another line."""
-    raw = bytearray(draw(st.sampled_from([GOOD, event(), neighbour()]) | st.sampled_from(_SEEDS)))
+    raw = bytearray(draw(st.sampled_from(_WHOLE) | st.sampled_from(_SEEDS)))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(raw)))
         kind = draw(st.sampled_from(["flip", "delete", "insert", "splice"]))

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from strandline.errors import ConfigError
+from strandline.lake import paths
 from strandline.render import as_yaml, check, render, render_one
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +43,46 @@ def test_schedules_are_true_data_intervals_in_utc(dags: dict[str, Any]) -> None:
     assert dags["3-batch_etl_all_streams"]["schedule"] == {"__type__": timetable, "__args__": ["0 2 * * *"], "timezone": "UTC"}
 
 
+@pytest.mark.parametrize("chosen", [("realtime",), ("realtime", "silver")])
+def test_one_line_lets_serving_run_when_any_stream_has_news(copy: Path, chosen: tuple[str, ...]) -> None:
+    on_assets(copy / "dags/serving.yaml", chosen)
+    names = [name for stream in STREAMS for name in (paths.realtime(stream), paths.silver(stream))]
+    wanted = [asset(name) for name in names if name.split("/")[-2] in chosen]
+    schedule = render(copy)["4-serving_layer_merge"]["schedule"]
+    assert schedule == {"__type__": "airflow.sdk.AssetAny", "__args__": wanted}
+
+
+def test_a_dag_a_stream_runs_when_its_own_stream_has_news(copy: Path) -> None:
+    text = "serve_${stream.name}: {for_each: stream, schedule: {assets: [realtime]}, tasks: {merge: {operator: merge}}}\n"
+    (copy / "dags/serving.yaml").write_text(text, encoding="utf-8")
+    assert render(copy)["serve_iot_sensors"]["schedule"]["__args__"] == [asset("realtime/iot_sensors")]
+
+
+def test_the_assets_a_dag_may_run_on_are_those_that_tasks_update(dags: dict[str, Any]) -> None:
+    updated = {outlet["name"] for dag in dags.values() for task in dag["tasks"].values() for outlet in task.get("outlets", ())}
+    assert updated == {path(stream) for stream in STREAMS for path in (paths.realtime, paths.silver)}
+
+
+def test_without_a_good_stream_nothing_starts_serving(copy: Path) -> None:
+    on_assets(copy / "dags/serving.yaml", ("realtime",))
+    for file in (copy / "streams").glob("*.yaml"):
+        file.write_text("not: read\n", encoding="utf-8")
+    assert check(copy).dags["4-serving_layer_merge"]["schedule"] is None
+
+
+def asset(name: str) -> dict[str, str]:
+    """An asset as dag-factory reads it."""
+    return {"__type__": "airflow.sdk.Asset", "name": name}
+
+
+def on_assets(layer: Path, chosen: tuple[str, ...]) -> None:
+    """Change the one line of the schedule in a layer's file."""
+    lines = layer.read_text(encoding="utf-8").splitlines(keepends=True)
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("  schedule:")]
+    lines[at] = f"  schedule: {{assets: [{', '.join(chosen)}]}}\n"
+    layer.write_text("".join(lines), encoding="utf-8")
+
+
 def test_tasks_of_a_group_are_named_after_it_and_depend_on_each_other(dags: dict[str, Any]) -> None:
     tasks = dags["3-batch_etl_all_streams"]["tasks"]
     assert list(tasks) == [f"{step}_{stream}" for stream in STREAMS for step in STEPS]
@@ -53,6 +94,7 @@ def test_tasks_of_a_group_are_named_after_it_and_depend_on_each_other(dags: dict
         "task_group_name": "api_logs",
         "task_display_name": "silver",
         "dependencies": ["bronze_api_logs"],
+        "outlets": [{"__type__": "airflow.sdk.Asset", "name": "batch/silver/api_logs"}],
     }
 
 

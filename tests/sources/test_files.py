@@ -7,7 +7,7 @@ import gzip
 import io
 import tracemalloc
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from strandline.errors import SourceError, UsageError
 from strandline.intervals import Interval
-from strandline.lake.objects import Objects, S3Credentials, open_objects
+from strandline.lake.local import LocalObjects
+from strandline.lake.objects import ObjectInfo, Objects, S3Credentials, open_objects
 from strandline.sources.compressed import Limits, plain_chunks
 from strandline.sources.files import MARGIN, FilesReader
 from strandline.sources.records import csv_records, lines
@@ -194,6 +195,31 @@ def test_objects_are_taken_in_name_order_at_most_max_files_at_a_time_each_once(t
     assert seen == [[("a10", "a10"), ("a9", "a9")], [("b/1", "b/1"), ("b/2", "b/2")], [("c", "c")], []]
     assert landed.cursor["last"] == "c"
     assert landed.cursor["recent"] == ["a10", "a9", "b/1", "b/2", "c"]
+
+
+def test_a_reader_lists_once_and_what_comes_meanwhile_is_found_by_the_next(tmp_path: Path) -> None:
+    for name in "bcd":
+        (tmp_path / name).write_bytes(name.encode())
+    listed: list[str] = []
+
+    class Listed(LocalObjects):
+        def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+            listed.append(prefix)
+            return super().list(prefix)
+
+    def opened(location: str, connection: str | None) -> Objects:
+        return Listed(location)
+
+    landed, seen = Landed(), []
+    for reads in (4, 1):
+        reader = open_source(stream(tmp_path, max_files=1), objects=opened)
+        for _ in range(reads):
+            batch = reader.read(INTERVAL, landed)
+            seen.append([line.source for line in batch.lines])
+            landed = landed.after(batch)
+            (tmp_path / "a").write_bytes(b"a")
+    assert seen == [["b"], ["c"], ["d"], [], ["a"]]
+    assert len(listed) == 2
 
 
 def test_an_object_that_arrives_late_with_an_earlier_name_is_taken_too(tmp_path: Path) -> None:

@@ -75,6 +75,14 @@ def test_every_step_run_again_changes_no_table(tmp_path: Path, runtime: Runtime,
     assert all(version > 0 for version in before.values())
 
 
+def test_a_merge_with_nothing_new_writes_no_object(tmp_path: Path, runtime: Runtime, stream: Stream) -> None:
+    deliver(tmp_path, "a", [line(1), line(2), b"{"])
+    everything(runtime, stream, 0)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "lake").rglob("*")}
+    assert set(merge(runtime_in(tmp_path), stream).values()) == {0}
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "lake").rglob("*")} == before
+
+
 def at_once(folder: str, number: int) -> None:
     path = Path(folder)
     everything(runtime_in(path), readings(path), number)

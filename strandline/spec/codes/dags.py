@@ -66,7 +66,8 @@ CODES = (
     Code(
         "SL607",
         "Not a schedule",
-        "A schedule is a cron text of five fields in UTC, or null for runs by hand.",
+        "A schedule is a cron text of five fields in UTC, null for runs by hand, or `{assets: [realtime]}` for a run when data "
+        "have landed.",
         f"a:\n  schedule: hourly\n  {_TASK}",
         "Write it as `0 2 * * *`.",
         "dag",
@@ -110,5 +111,13 @@ CODES = (
         "config/dags/a.yaml   nightly: {…}\nconfig/dags/b.yaml   nightly: {…}",
         "Choose another id for one of them.",
         "folder",
+    ),
+    Code(
+        "SL613",
+        "A DAG that would start itself",
+        "The DAG is to run when an asset is updated that its own tasks update (`land` updates realtime, `silver` silver).",
+        "a_${stream.name}:\n  for_each: stream\n  schedule: {assets: [realtime]}\n  tasks: {one: {operator: land}}",
+        "Leave that asset out, or put the step that updates it into another DAG.",
+        "dag",
     ),
 )

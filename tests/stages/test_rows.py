@@ -1,0 +1,71 @@
+"""Which rows are one event, and where refused lines stand: the narrow way gives what the plain one gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strandline.engines.duckdb import DuckEngine
+from strandline.plan.judge import deduplicate
+from strandline.spec.model import Field, FilesSource, Stream, Team
+from strandline.stages.rows import repeats
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+FIELDS = (Field("id", "string", "id"), Field("part", "number", "part"), Field("at", "timestamp", "at"))
+STREAM = Stream(
+    "events", "1.0.0", "a test", Team("t", "t@example.com"), FilesSource("x"), ("id", "part"), "at", FIELDS, Path("t.yaml")
+)
+SCHEMA = pa.schema(
+    [
+        ("event_date", pa.date32()),
+        ("id", pa.string()),
+        ("part", pa.float64()),
+        ("at", pa.timestamp("us", tz="UTC")),
+        ("_landing_start", pa.timestamp("us", tz="UTC")),
+        ("_line", pa.int64()),
+        ("_held", pa.bool_()),
+    ]
+)
+ENGINE = DuckEngine()
+EVENTS = st.tuples(
+    st.integers(0, 1), st.sampled_from(["", "a", "b", "é"]), st.sampled_from([0.0, -0.0, 1.5]), st.none() | st.integers(0, 2)
+)
+
+
+def table(events: list[tuple[int, str, float, int | None]]) -> pa.Table:
+    """Rows in two landing intervals, those of the first one held already."""
+    rows = []
+    for number, (day, key, part, second) in enumerate(events):
+        side = number % 2
+        row: dict[str, Any] = {"event_date": date(2026, 1, 1 + day), "id": key, "part": part}
+        row["at"] = None if second is None else START + timedelta(seconds=second)
+        rows.append({**row, "_landing_start": START + timedelta(minutes=5 * side), "_line": number + 1, "_held": not side})
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(EVENTS, max_size=12), st.sampled_from(["event_date", "stream"]), st.booleans())
+def test_the_rows_that_are_no_repeats_are_those_that_deduplication_keeps(
+    events: list[tuple[int, str, float, int | None]], within: Any, by_time: bool
+) -> None:
+    stream = replace(STREAM, deduplicate_within=within, sequence_by=("at",) if by_time else ())
+    with ENGINE.session() as session:
+        session.register("given_rows", table(events))
+        kept = {row["_line"] for row in session.rows(deduplicate(stream, ENGINE.dialect, "given_rows AS r", ("_line",)))}
+        gone = [row["_line"] for row in session.rows(repeats(stream, ENGINE.dialect, "given_rows"))]
+    assert len(gone) == len(set(gone))
+    assert kept == set(range(1, len(events) + 1)) - set(gone)
+
+
+def test_a_line_that_stands_on_both_sides_is_left_once() -> None:
+    twice = pa.concat_tables([table([(0, "a", 1.0, 1)]), table([(0, "a", 1.0, 1)])])
+    both = twice.set_column(6, "_held", pa.array([True, False]))
+    with ENGINE.session() as session:
+        session.register("given_rows", both)
+        assert len(session.rows(repeats(STREAM, ENGINE.dialect, "given_rows"))) == 1
