@@ -7,7 +7,8 @@ days. Each commit carries the positions reached, and a refresh that died on the 
 because `days` still holds what was before.
 
 Notifications follow the outbox pattern: an episode is committed first, then told, then marked as told. A process that dies
-between telling and marking tells that episode again at the next run: at least once, and exactly once when nothing dies.
+between telling and marking tells that episode again at the next run: at least once, and exactly once when nothing dies and no
+two publishes of a stream run at once (the serving DAG runs one at a time).
 """
 
 from __future__ import annotations
