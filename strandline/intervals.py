@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from strandline.errors import UsageError
 
 _DAY = timedelta(days=1)
+GRAINS: Mapping[str, timedelta] = {
+    "5 minutes": timedelta(minutes=5),
+    "15 minutes": timedelta(minutes=15),
+    "hour": timedelta(hours=1),
+    "day": _DAY,
+    "week": timedelta(weeks=1),
+}
+"""The length of a window by its grain; months have none."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -108,9 +108,13 @@ class DuckDialect(Dialect):
         """The value of the last row of the order that has one."""
         return f"last({value} ORDER BY {', '.join(order)}) FILTER (WHERE {value} IS NOT NULL)"
 
+    def hash(self, columns: Sequence[str]) -> str:
+        """A number of a row that is the same for equal values, within one run."""
+        return f"hash({', '.join(columns)})"
+
     def digest(self, columns: Sequence[str]) -> str:
         """A digest of a group's rows that does not depend on their order; equal rows give equal digests within one run."""
-        return f"SUM(CAST(hash({', '.join(columns)}) AS HUGEINT))"
+        return f"SUM(CAST({self.hash(columns)} AS HUGEINT))"
 
     def window_start(self, moment: str, grain: Grain) -> str:
         """The start of the window of that grain (UTC; a week starts on Monday)."""

@@ -42,6 +42,11 @@ class ParsedArrays:
             pa.array(parsed.unknown_fields, pa.int32()),
         )
 
+    def landed(self) -> dict[str, pa.Array]:
+        """The columns by their names in the realtime table."""
+        own = {"_reason": self.reason, "_reason_field": self.reason_field, "_reason_detail": self.reason_detail}
+        return {**own, "_unknown_fields": self.unknown_fields, **self.columns}
+
 
 def parse_array(stream: Stream, raws: pa.BinaryArray, headers: pa.StringArray) -> ParsedArrays:
     """What `parse_lines` gives for the same lines, as Arrow arrays; `headers[i]` is null where line i is JSON."""

@@ -60,6 +60,10 @@ class Dialect(Protocol):
         """The value of the last row of the order that has one."""
         ...
 
+    def hash(self, columns: Sequence[str]) -> str:
+        """A number of a row that is the same for equal values, within one run."""
+        ...
+
     def digest(self, columns: Sequence[str]) -> str:
         """A digest of a group's rows that does not depend on their order; equal rows give equal digests within one run."""
         ...

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from strandline.intervals import GRAINS
 from strandline.publish.combine import ADDITIVE, combine, leading
 from strandline.spec.model import GoldTable, Grain, Metric, Panel, Stream
 
@@ -22,13 +23,6 @@ WINDOWS: Mapping[Grain, int] = {"5 minutes": 144, "15 minutes": 96, "hour": 48, 
 """How many windows of a grain a panel reaches back."""
 TOP = 8
 BARS = 12
-_STEPS: Mapping[Grain, timedelta] = {
-    "5 minutes": timedelta(minutes=5),
-    "15 minutes": timedelta(minutes=15),
-    "hour": timedelta(hours=1),
-    "day": timedelta(days=1),
-    "week": timedelta(weeks=1),
-}
 _NOUNS: Mapping[Grain, str] = {
     "5 minutes": "5-minute windows",
     "15 minutes": "15-minute windows",
@@ -100,7 +94,7 @@ def window_end(start: datetime, grain: Grain) -> datetime:
     """Where the window that starts there ends."""
     if grain == "month":
         return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
-    return start + _STEPS[grain]
+    return start + GRAINS[grain]
 
 
 def window_before(start: datetime, grain: Grain, count: int) -> datetime:
@@ -109,7 +103,7 @@ def window_before(start: datetime, grain: Grain, count: int) -> datetime:
         months = max(12, start.year * 12 + start.month - 1 - count)
         return start.replace(year=months // 12, month=months % 12 + 1)
     first = datetime.min.replace(tzinfo=start.tzinfo)
-    return first if start - first < _STEPS[grain] * count else start - _STEPS[grain] * count
+    return first if start - first < GRAINS[grain] * count else start - GRAINS[grain] * count
 
 
 def unit_of(table: GoldTable, metric: Metric) -> Unit:
@@ -234,7 +228,7 @@ def _stat(points: Sequence[Point], grain: Grain, as_of: datetime) -> Stat | None
     complete = [at for at in by_time if window_end(at, grain) <= as_of]
     at = max(complete) if complete else max(by_time)
     latest = by_time[at]
-    before = window_before(at, "day" if _STEPS.get(grain, timedelta.max) < timedelta(days=1) else grain, 1)
+    before = window_before(at, "day" if GRAINS.get(grain, timedelta.max) < timedelta(days=1) else grain, 1)
     against = {"day": "the day before", "week": "the week before", "month": "the month before"}.get(grain, "24 h before")
     if before not in by_time and grain not in ("day", "week", "month"):
         before, against = window_before(at, grain, 1), "the window before"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from strandline.intervals import GRAINS
 from strandline.publish.panels import WINDOWS, window_before
 from strandline.spec.model import Stream
 
@@ -73,5 +74,4 @@ def _before(day: date, days: int) -> date:
 
 
 def _days(grain: str, windows: int) -> int:
-    minutes = {"5 minutes": 5, "15 minutes": 15, "hour": 60, "day": 1440}[grain]
-    return math.ceil(windows * minutes / 1440)
+    return math.ceil(windows * GRAINS[grain] / timedelta(days=1))

@@ -7,7 +7,6 @@ parsed again; so a field that was declared later has the value that was always t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -75,26 +74,23 @@ def parsed_again(stream: Stream, batches: Iterable[pa.RecordBatch]) -> Iterator[
 
 
 def _again(stream: Stream, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    parsed = _parse(stream, batch)
-    fresh: dict[str, Any] = {
-        "_reason": parsed.reason,
-        "_reason_field": parsed.reason_field,
-        "_reason_detail": parsed.reason_detail,
-        "_unknown_fields": parsed.unknown_fields,
-        **parsed.columns,
-    }
+    fresh = parse_batch(stream, batch, "_").landed()
     columns = [fresh[f.name] if f.name in fresh else _column(batch, f) for f in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _parse(stream: Stream, batch: pa.RecordBatch) -> ParsedArrays:
-    if not pc.any(batch["_sealed"]).as_py():
-        return parse_array(stream, batch["_raw"], batch["_header"])
-    raws, headers = batch["_raw"].to_pylist(), batch["_header"].to_pylist()
-    sealed = [bool(each) for each in batch["_sealed"].to_pylist()]
-    parsed = parse_lines(stream, [b"{}" if shut else raw for raw, shut in zip(raws, sealed, strict=True)], headers)
-    told = [batch[name].to_pylist() for name in ("_reason", "_reason_field", "_reason_detail")]
-    for index in (i for i, shut in enumerate(sealed) if shut):
+def parse_batch(stream: Stream, batch: pa.RecordBatch, prefix: str = "") -> ParsedArrays:
+    """The parsed lines of a batch whose columns `raw`, `header`, `sealed` and so on have that prefix; a sealed line keeps the
+    reason that the source's side found.
+    """
+    raw, header, shut = (batch[f"{prefix}{name}"] for name in ("raw", "header", "sealed"))
+    if not pc.any(shut).as_py():
+        return parse_array(stream, raw, header)
+    sealed = [bool(each) for each in shut.to_pylist()]
+    raws = [b"{}" if is_sealed else line for line, is_sealed in zip(raw.to_pylist(), sealed, strict=True)]
+    parsed = parse_lines(stream, raws, header.to_pylist())
+    told = [batch[f"{prefix}{name}"].to_pylist() for name in ("reason", "reason_field", "reason_detail")]
+    for index in (i for i, is_sealed in enumerate(sealed) if is_sealed):
         parsed.reason[index], parsed.reason_field[index], parsed.reason_detail[index] = (each[index] for each in told)
         parsed.unknown_fields[index] = 0
         for column in parsed.columns.values():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from strandline.intervals import GRAINS
 from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.paths import gold as gold_path
 from strandline.lake.paths import silver as silver_path
@@ -177,12 +178,6 @@ def definition_of(engine: DuckEngine, stream: Stream, declared: GoldTable, *, se
     schema = schemas.gold(stream, declared, served=served)
     text = f"{aggregate(stream, declared, engine.dialect, 'rows', served=served)}\n{schema.to_string()}"
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) + 1
-
-
-GRAINS: dict[str, timedelta] = {
-    "5 minutes": timedelta(minutes=5), "15 minutes": timedelta(minutes=15), "hour": timedelta(hours=1), "day": timedelta(1),
-}  # fmt: skip
-"""The lengths of the grains whose windows lie within a day."""
 
 
 def window_of(moment: datetime, grain: Grain) -> datetime:

@@ -18,11 +18,10 @@ from strandline.lake.landings import STATISTICS, Landings
 from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.paths import bronze, realtime
 from strandline.lake.tables import Commit, Snapshot
-from strandline.lines.arrays import ParsedArrays, parse_array
-from strandline.lines.parse import parse_lines
 from strandline.plan import schemas
 from strandline.runtime import Runtime, silent
 from strandline.spec.model import Stream
+from strandline.stages.again import parse_batch
 from strandline.stages.generate import generate, generate_intervals, landings, pending, unlanded
 from strandline.stages.staged import StagedLines
 
@@ -152,7 +151,6 @@ def _own_row(stream: Stream, interval: Interval, position: Mapping[str, Any]) ->
 
 def landed_rows(stream: Stream, interval: Interval, batch: pa.RecordBatch, first: int) -> pa.Table:
     """The realtime rows of staged lines; `first` is the number of the first one in its micro-batch."""
-    parsed = _parsed(stream, batch)
     size = batch.num_rows
     columns: dict[str, Any] = {
         schemas.LANDING_DATE: pa.repeat(pa.scalar(interval.landing_date, pa.date32()), size),
@@ -165,32 +163,9 @@ def landed_rows(stream: Stream, interval: Interval, batch: pa.RecordBatch, first
         "_raw": batch["raw"],
         "_digest": batch["digest"],
         "_sealed": batch["sealed"],
-        "_reason": parsed.reason,
-        "_reason_field": parsed.reason_field,
-        "_reason_detail": parsed.reason_detail,
-        "_unknown_fields": parsed.unknown_fields,
         "_contract_version": pa.repeat(pa.scalar(stream.version), size),
         "_position": pa.nulls(size, pa.string()),
-        **parsed.columns,
+        **parse_batch(stream, batch).landed(),
     }
     schema = schemas.realtime(stream)
     return pa.table([columns[name] for name in schema.names], schema=schema)
-
-
-def _parsed(stream: Stream, batch: pa.RecordBatch) -> ParsedArrays:
-    """The parsed lines; a sealed one keeps the reason that the source's side found."""
-    if not pc.any(batch["sealed"]).as_py():
-        return parse_array(stream, batch["raw"], batch["header"])
-    raws, headers = batch["raw"].to_pylist(), batch["header"].to_pylist()
-    sealed = batch["sealed"].to_pylist()
-    parsed = parse_lines(stream, [b"{}" if s else raw for raw, s in zip(raws, sealed, strict=True)], headers)
-    told = {name: batch[name].to_pylist() for name in ("reason", "reason_field", "reason_detail")}
-    for index, is_sealed in enumerate(sealed):
-        if is_sealed:
-            parsed.reason[index] = told["reason"][index]
-            parsed.reason_field[index] = told["reason_field"][index]
-            parsed.reason_detail[index] = told["reason_detail"][index]
-            parsed.unknown_fields[index] = 0
-            for column in parsed.columns.values():
-                column[index] = None
-    return ParsedArrays.of(parsed)

@@ -161,7 +161,7 @@ def repeats(stream: Stream, dialect: Dialect, relation: str) -> str:
     key = [dialect.quote(name) for name in stream.primary_key]
     if stream.deduplicate_within == "event_date":
         key.insert(0, "event_date")
-    hashed = f"hash({', '.join(key)})"
+    hashed = dialect.hash(key)
     twice = f"SELECT {hashed} AS h FROM {relation} AS r GROUP BY 1 HAVING COUNT(*) > 1"
     place = ["_landing_start", "_line", "_held"]
     columns = list(dict.fromkeys([*key, *(dialect.quote(name) for name in stream.sequence_by), *place]))

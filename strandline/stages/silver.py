@@ -149,7 +149,8 @@ def _merge(
     duplicates = session.rows("SELECT COUNT(*) AS n FROM repeats")[0]["n"]
     sql = f"SELECT {names} FROM {relation} AS r"
     if duplicates:
-        sql += " ANTI JOIN repeats AS p ON r._landing_start = p._landing_start AND r._line = p._line AND r._held = p._held"
+        same = "p._landing_start = r._landing_start AND p._line = r._line AND p._held = r._held"
+        sql += f" WHERE NOT EXISTS (SELECT 1 FROM repeats AS p WHERE {same})"
     base, ordinal = (before.position("bronze"), before.ordinal) if before else (0, 0)
     return _Merged(sql, tuple(dates), duplicates, base, ordinal)
 
