@@ -4,6 +4,7 @@ The one place that knows how Airflow says these things:
 
 * the lake's URL: the environment variable `STRANDLINE_LAKE`, else `lake` in the extra of the S3 connection;
 * S3 credentials, region and endpoint (`endpoint_url` in the extra): the S3 connection, `aws_default` unless told otherwise;
+* the Spark cluster of a stream with `engine: spark`: the connection it names (`spark_default`), else `SPARK_REMOTE`;
 * keys of protected fields: the connection `strandline_keys` (password, or one key a stream in its extra), else the environment.
 """
 
@@ -13,12 +14,14 @@ import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from airflow.configuration import AIRFLOW_HOME
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from strandline.errors import UsageError
+from strandline.units import pace
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -120,6 +123,24 @@ def request_headers(conn_id: str | None) -> dict[str, str]:
     return headers
 
 
+def cluster_address(conn_id: str) -> str:
+    """The address of a Spark cluster: `sc://host:port/;token=…` of a `spark_connect` connection, the master URL of another one,
+    else the environment's `SPARK_REMOTE`; raises `UsageError` when there is neither.
+    """
+    connection = find_connection(conn_id)
+    if connection is None:
+        from strandline.runtime import spark_remote
+
+        return spark_remote(conn_id)
+    host, port = connection.host or "", f":{connection.port}" if connection.port else ""
+    if connection.conn_type != "spark_connect":
+        return f"{host}{port}"
+    given = {"token": connection.password, "user_id": connection.login, **connection.extra_dejson}
+    told = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items() if value}
+    settings = "".join(f";{name}={quote(value)}" for name, value in told.items())
+    return f"sc://{host.removeprefix('sc://')}{port}" + (f"/{settings}" if settings else "")
+
+
 def open_runtime(lake: str | None, conn_id: str, keys_conn_id: str, log: Logger) -> Runtime:
     """What a step of the core runs with; memory and threads are `STRANDLINE_MEMORY` (1GB) and `STRANDLINE_THREADS` (2)."""
     from strandline.runtime import Runtime
@@ -132,6 +153,7 @@ def open_runtime(lake: str | None, conn_id: str, keys_conn_id: str, log: Logger)
         threads=_threads(os.environ.get("STRANDLINE_THREADS", "2")),
         source_credentials=s3_credentials,
         source_headers=request_headers,
+        cluster=cluster_address,
     )
 
 
@@ -142,30 +164,36 @@ def _threads(text: str) -> int:
 
 
 class LoggedProgress:
-    """Progress of long work as log lines, ten seconds apart at least."""
+    """Progress of long work as log lines, ten seconds apart at least: how much of how much, at what pace, how long yet."""
 
     def __init__(self, log: Logger) -> None:
         self._log = log
-        self._told = time.monotonic()
+        self._told = self._begun = time.monotonic()
+        self._what = ""
 
     def __call__(self, what: str, done: int, total: int | None) -> None:
         """Logs a line if the last one is long enough ago."""
         now = time.monotonic()
+        if what != self._what:
+            self._what, self._begun = what, now
         if now - self._told >= _SECONDS_BETWEEN_LINES:
             self._told = now
-            self._log.info("%s: %d%s", what, done, f" of {total}" if total is not None else "")
+            self._log.info("%s", f"{what} … {pace(done, total, now - self._begun)}".rstrip())
 
 
-def find_stream(config: str, name: str) -> Stream:
-    """The stream `name` as its file declares it.
+def find_stream(config: str, name: str, engine: str | dict[str, str] | None = None) -> Stream:
+    """The stream `name` as its file declares it, with another `engine` where one is given.
 
     Raises `ConfigError` when the file has problems and `UsageError` when there is none. No other file is read.
     """
-    from strandline.spec.load import load_stream, stream_files
+    from dataclasses import replace
+
+    from strandline.spec.load import engine_of, load_stream, stream_files
 
     folder = Path(config) / "streams"
     path = folder / f"{name}.yaml"
     if not path.is_file():
         there = ", ".join(file.stem for file in stream_files(folder)) if folder.is_dir() else "none"
         raise UsageError(f"no stream {name} in {folder} (there are: {there})")
-    return load_stream(path)
+    stream = load_stream(path)
+    return replace(stream, engine=engine_of(engine)) if engine else stream

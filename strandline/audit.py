@@ -8,17 +8,19 @@ that were published together, and of the lines that these versions say they have
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from strandline.engines.port import Scan
 from strandline.errors import TransientError
 from strandline.lake import paths
-from strandline.lake.tables import Commit, DataFile, Snapshot, reading
+from strandline.lake.tables import Commit, DataFile, Snapshot
 from strandline.lines.parse import parser_of
 from strandline.lines.strict import Refusal
 from strandline.plan import schemas
@@ -32,12 +34,11 @@ from strandline.stages.silver import RESTATEMENTS
 from strandline.status import balance
 
 if TYPE_CHECKING:
-    from strandline.engines.duckdb import DuckEngine, DuckSession
+    from strandline.engines.port import Engine, Session
     from strandline.runtime import Runtime
     from strandline.spec.model import Stream
 
 SHOWN = 20
-_ROWS = 8_192
 _TABLE = "batch/audits"
 _SCHEMA = pa.schema(
     [
@@ -107,7 +108,7 @@ def audit(runtime: Runtime, stream: Stream, *, fast: bool = False) -> Audit:
     Raises `TransientError` after a rebuild or replay that the merge has not followed yet.
     """
     findings = _Findings()
-    engine = runtime.engine
+    engine = runtime.engine_of(stream)
     silver = runtime.lake.table(paths.silver(stream.name)).snapshot()
     pointer = read_pointer(runtime, stream.name)
     unified = runtime.lake.table(paths.unified(stream.name)).snapshot(pointer.unified) if pointer else None
@@ -127,7 +128,6 @@ def audit(runtime: Runtime, stream: Stream, *, fast: bool = False) -> Audit:
     if pointer is not None:
         assert unified is not None, "a published version exists"
         with engine.session() as session:
-            findings.lines = 0  # those of the batch side are among them
             _recompute(runtime, engine, session, stream, lambda f: f.ordinal <= pointer.realtime, findings)
             _compare(engine, session, stream, paths.unified(stream.name), unified, schemas.silver(stream), fast, findings)
             for table in stream.gold:
@@ -145,16 +145,18 @@ def audit(runtime: Runtime, stream: Stream, *, fast: bool = False) -> Audit:
 
 
 def _recompute(
-    runtime: Runtime, engine: DuckEngine, session: DuckSession, stream: Stream, wanted: Any, findings: _Findings
+    runtime: Runtime, engine: Engine, session: Session, stream: Stream, wanted: Callable[[DataFile], bool], findings: _Findings
 ) -> None:
     """The relation `recomputed`: the good events of all lines of the wanted realtime files and of bronze where retention
     took them.
     """
     schema = schemas.realtime(stream)
-    reader = pa.RecordBatchReader.from_batches(schema, _parsed_again(runtime, stream, wanted, schema, findings))
-    session.register("raw_lines", reader)
+    session.register("raw_lines", _raw_lines(runtime, stream, wanted) or schema.empty_table())
     parsed = ", ".join(engine.dialect.quote(name) for name in schema.names if name != "_raw")
+    runtime.progress(f"audit {stream.name}: parse", 0, None)
     session.materialise("lines", f"SELECT {parsed} FROM raw_lines")
+    findings.lines = session.rows("SELECT COUNT(*) AS n FROM lines")[0]["n"]
+    runtime.progress(f"audit {stream.name}: judge", findings.lines, findings.lines)
     session.materialise("judged", judge(stream, engine.dialect, raw=False).sql)
     columns = schemas.silver(stream).names
     names = ", ".join(engine.dialect.quote(name) for name in columns)
@@ -162,41 +164,33 @@ def _recompute(
     session.materialise("recomputed", deduplicate(stream, engine.dialect, good, columns))
 
 
-def _parsed_again(
-    runtime: Runtime, stream: Stream, wanted: Any, schema: pa.Schema, findings: _Findings
-) -> Iterator[pa.RecordBatch]:
+def _raw_lines(runtime: Runtime, stream: Stream, wanted: Callable[[DataFile], bool]) -> list[Scan]:
     realtime = runtime.lake.table(paths.realtime(stream.name)).snapshot()
     bronze = runtime.lake.table(paths.bronze(stream.name)).snapshot()
-    kept: set[datetime] = set()
-    if realtime is not None:
-        kept = {f.minimum["_landing_start"] for f in realtime.files}
-        yield from _batches(runtime, stream, realtime, [f for f in realtime.files if wanted(f)], None, schema, findings)
+    if realtime is None:
+        return []
+    kept = {f.minimum["_landing_start"] for f in realtime.files}
+    lines = pads.field("_line") > 0
+    scans = [_scan(stream, realtime, [f for f in realtime.files if wanted(f)], lines)]
     if bronze is not None and kept:
-        yield from _batches(runtime, stream, bronze, bronze.files, kept, schema, findings)
+        gone = [f for f in bronze.files if f.minimum["_landing_start"] not in kept]
+        expired = lines & ~pads.field("_landing_start").isin(pa.array(sorted(kept), schemas.MOMENT))
+        scans.append(_scan(stream, bronze, gone, expired))
+    return [scan for scan in scans if scan is not None]
 
 
-def _batches(
-    runtime: Runtime,
-    stream: Stream,
-    snapshot: Snapshot,
-    files: Sequence[DataFile],
-    without: set[datetime] | None,
-    schema: pa.Schema,
-    findings: _Findings,
-) -> Iterator[pa.RecordBatch]:
-    where = pads.field("_line") > 0
-    if without is not None:
-        files = [f for f in files if f.minimum["_landing_start"] not in without]
-        where = where & ~pads.field("_landing_start").isin(pa.array(sorted(without), schemas.MOMENT))
+def _scan(stream: Stream, snapshot: Snapshot, files: Sequence[DataFile], where: pads.Expression) -> Scan | None:
     if not files:
-        return
+        return None
+    schema = schemas.realtime(stream)
     own = [name for name in schema.names if name.startswith("_") or name == schemas.LANDING_DATE]
-    with reading(snapshot.path):
-        for batch in snapshot.dataset(files=files).to_batches(columns=own, filter=where, batch_size=_ROWS):
-            if batch.num_rows:
-                findings.lines += batch.num_rows
-                runtime.progress(f"audit {stream.name}", findings.lines, None)
-                yield _strict(stream, batch, schema)
+    return Scan(snapshot.dataset(files=files), own, where, partial(_all_strict, stream), schema)
+
+
+def _all_strict(stream: Stream, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    schema = schemas.realtime(stream)
+    for batch in batches:
+        yield _strict(stream, batch, schema)
 
 
 def _strict(stream: Stream, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -228,8 +222,8 @@ def _strict(stream: Stream, batch: pa.RecordBatch, schema: pa.Schema) -> pa.Reco
 
 
 def _compare(
-    engine: DuckEngine,
-    session: DuckSession,
+    engine: Engine,
+    session: Session,
     stream: Stream,
     path: str,
     held: Snapshot,
@@ -260,7 +254,7 @@ def _compare(
 
 
 def _keys(
-    engine: DuckEngine, session: DuckSession, stream: Stream, path: str, schema: pa.Schema, day: Any, computed: str
+    engine: Engine, session: Session, stream: Stream, path: str, schema: pa.Schema, day: Any, computed: str
 ) -> Difference:
     quote = engine.dialect.quote
     names = ", ".join(quote(name) for name in schema.names if name != JUDGED_BY)

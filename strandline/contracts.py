@@ -18,7 +18,7 @@ from strandline.errors import StorageError
 from strandline.lake.objects import Objects
 from strandline.spec.model import Stream
 
-_LEFT_OUT = {"path", "tests"}
+_LEFT_OUT = {"path", "tests", "engine"}  # what judges no line otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def windows(
     found = []
     for declared in stream.gold:
         held = runtime.lake.table(paths.gold(stream.name, declared.name)).snapshot()
-        definition = definition_of(engine, stream, declared, served=False)
+        definition = definition_of(engine.dialect, stream, declared, served=False)
         redefined = held is not None and held.position(DEFINITION) != definition
         touched = set(days)
         if redefined and tables.silver is not None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from strandline.cli import audit, export, new, plan, preview, query, render, replay, run, status, test, validate
+from strandline.cli import audit, export, new, plan, preview, query, render, replay, run, size, status, test, validate
 from strandline.cli.failures import CommandGroup
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command()(status.status)
 app.command()(audit.audit)
 app.command()(plan.plan)
 app.command()(replay.replay)
+app.command()(size.size)
 
 
 def _version(asked: bool) -> None:

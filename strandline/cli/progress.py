@@ -25,16 +25,20 @@ from rich.text import Text
 from strandline.cli.console import count, errors, shown
 from strandline.cli.explanations import paragraph
 from strandline.run import Done, Outcome
+from strandline.units import pace, per_second
 
 _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Display:
-    """A listener of runs: plain lines. A step is told when it is done, and every ten seconds while it works."""
+    """A listener of runs: plain lines. A step is told when it is done, and every ten seconds while it works: how much of how
+    much, at what pace, and how long it will take yet.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or errors()
         self._told: dict[str, float] = {}
+        self._begun: dict[str, tuple[str, float]] = {}
 
     @classmethod
     def on(cls, names: Iterable[str]) -> Display:
@@ -51,10 +55,12 @@ class Display:
     def progress(self, stream: str, what: str, done: int, total: int | None) -> None:
         """Tells it if the stream's last line is long enough ago."""
         now = time.monotonic()
+        if self._begun.get(stream, ("", 0.0))[0] != what:
+            self._begun[stream] = (what, now)
         if now - self._told.setdefault(stream, now) >= _SECONDS_BETWEEN_LINES:
             self._told[stream] = now
-            of = f" {done:,} of {total:,}" if total else ""
-            self._line(f"{stream}: {what}{of} …")
+            told = pace(done, total, now - self._begun[stream][1])
+            self._line(f"{stream}: {what} … {told}".rstrip())
 
     def notice(self, stream: str, text: str) -> None:
         """A line of its own, such as an alert."""
@@ -64,7 +70,9 @@ class Display:
         """The step with its counts."""
         self._told[stream] = time.monotonic()
         counts = ", ".join(f"{name.replace('_', ' ')} {count(value)}" for name, value in done.counts.items() if value != "")
-        self._line(f"{stream}: {done.step} done in {done.seconds:.1f} s: {counts or 'nothing to do'}")
+        lines = done.counts.get("lines")
+        rate = f", {per_second(lines, done.seconds)} lines a second" if isinstance(lines, int) and lines else ""
+        self._line(f"{stream}: {done.step} done in {done.seconds:.1f} s{rate}: {counts or 'nothing to do'}")
 
     def ended(self, outcome: Outcome) -> None:
         """The stream is through, or failed."""

@@ -15,6 +15,7 @@ from rich.markup import escape
 from strandline.cli.console import errors, grid, output, shown
 from strandline.cli.failures import fail
 from strandline.cli.options import DEFAULT_CONFIG, Config, Json, Lake, Memory, Threads, good_streams, place
+from strandline.cli.timings import show_timings
 from strandline.errors import DataError
 from strandline.units import readable
 
@@ -32,6 +33,9 @@ def status(
     config: Config = DEFAULT_CONFIG,
     memory: Memory = "1GB",
     threads: Threads = 2,
+    timings: Annotated[
+        bool, typer.Option("--timings", help="Show instead how long each step took, beside what is usual.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show how far each stream has come, that lines landed = good + duplicates + quarantined, open alerts, and sizes.
@@ -42,6 +46,7 @@ def status(
 
       strandline status
       strandline status api_logs --lake s3://events
+      strandline status --timings
       strandline status --json | jq '.streams | map_values(.balance.holds)'
     """
     from strandline.runtime import silent
@@ -49,6 +54,9 @@ def status(
 
     streams = good_streams(config, names or [])
     runtime = place(config, lake, memory, threads, must_exist=True).open(silent)
+    if timings:
+        show_timings(runtime, streams, as_json=as_json)
+        return
     with errors().status("Reading the lake"), ThreadPoolExecutor(2) as pool:
         reports = list(pool.map(lambda stream: _report(runtime, stream), streams.values()))
         sizes = layout(runtime, streams.values())

@@ -11,18 +11,23 @@ import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 from sqlglot import exp
 
+from strandline.engines.port import Relation, Scan
 from strandline.errors import DataError, StorageError, StrandlineError, TransientError, UsageError
 from strandline.plan.dialect import Dialect
 from strandline.spec.model import FieldType, Grain
 
+if TYPE_CHECKING:
+    from strandline.lake.parquet import PartitionedWriter
+
 BATCH_ROWS = 32_768
+_FEW_ROWS = 8_192  # of whole lines, on their way through Python
 _INTEGER = r"[+-]?[0-9]{1,19}(\.0+)?"
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?"
@@ -88,17 +93,25 @@ class DuckDialect(Dialect):
         return f"CASE WHEN {day} AND {text} >= {_YEAR_1} THEN TRY_CAST({text} AS DATE) END"
 
     def sum(self, value: str, type_: FieldType, scale: int) -> str:
-        """The exact sum as a value of the type, whatever the order of the rows; NULL of no values."""
+        """The exact sum as a value of the type, whatever the order of the rows; NULL of no values, or where it does not fit."""
         total = f"SUM(CAST({value} AS DECIMAL(38, {scale})))"
-        return f"CAST({total} AS {self.type_name(type_, scale, 38)})"
+        return f"{'TRY_CAST' if type_ == 'integer' else 'CAST'}({total} AS {self.type_name(type_, scale, 38)})"
 
-    def average(self, value: str, scale: int) -> str:
-        """The exact sum divided by the count."""
+    def average(self, value: str, type_: FieldType, scale: int) -> str:
+        """The double nearest to the exact sum, divided by the count."""
         return f"(CAST(SUM(CAST({value} AS DECIMAL(38, {scale}))) AS DOUBLE) / COUNT({value}))"
 
     def quantile(self, value: str, q: float) -> str:
-        """The quantile with linear interpolation between neighbours, exact over the window."""
-        return f"quantile_cont(CAST({value} AS DOUBLE), {q!r})"
+        """The quantile with linear interpolation between neighbours, exact over the window.
+
+        Written out, since `quantile_cont` multiplies and adds in one rounding where the processor can: the last digit would be
+        the machine's.
+        """
+        ordered = f"list_sort(list(CAST({value} AS DOUBLE)) FILTER (WHERE {value} IS NOT NULL))"
+        low, high = (f"s[CAST({end}(p) AS BIGINT) + 1]" for end in ("floor", "ceil"))
+        between = f"CASE WHEN {low} = {high} THEN {low} ELSE (ceil(p) - p) * {low} + (p - floor(p)) * {high} END"
+        place = f"list_transform([(len(s) - 1) * CAST('{q!r}' AS DOUBLE)], lambda p: {between})[1]"
+        return f"list_transform([{ordered}], lambda s: {place})[1]"
 
     def first(self, value: str, order: Sequence[str]) -> str:
         """The value of the first row of the order that has one."""
@@ -123,6 +136,24 @@ class DuckDialect(Dialect):
         return f"CAST(date_trunc('{grain}', {moment}) AS TIMESTAMP)"
 
 
+@lru_cache(maxsize=1)
+def letter_cases() -> dict[str, tuple[str, str]]:
+    """What `lower` and `upper` replace, letter by letter: the letters, and what each becomes.
+
+    Unicode grows, and engines know different versions of it: every engine uses this table.
+    """
+    code = "CASE WHEN i BETWEEN 55296 AND 57343 THEN 32 ELSE i::INTEGER END"  # surrogates are no letters
+    codes = f"SELECT chr({code}) AS c FROM range(1, 1114112) r(i)"
+    with duckdb.connect() as connection:
+        found = {}
+        for name in ("lower", "upper"):
+            sql = (
+                f"SELECT string_agg(c, '' ORDER BY c), string_agg({name}(c), '' ORDER BY c) FROM ({codes}) WHERE {name}(c) <> c"
+            )
+            found[name] = connection.sql(sql).fetchall()[0]
+    return found
+
+
 def _timestamp(dialect: DuckDialect, text: str) -> str:
     """RFC 3339 and what is near it, years 1 to 9999 in UTC: what lies beyond, by its offset, no reader of ours can hold.
 
@@ -139,6 +170,16 @@ def _timestamp(dialect: DuckDialect, text: str) -> str:
     )
 
 
+class _Files(pads.FileSystemDataset):  # type: ignore[misc]
+    """A dataset that is read only a little ahead of the engine: by default Arrow decodes up to 16 batches of each of four files
+    at once, which costs memory (some 300 MB) and time.
+    """
+
+    def scanner(self, **given: Any) -> pads.Scanner:
+        """What the engine reads from."""
+        return super().scanner(**given, batch_readahead=2, fragment_readahead=2)
+
+
 class DuckSession:
     """One locked-down connection; relations are Arrow data registered by name."""
 
@@ -147,13 +188,15 @@ class DuckSession:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
-    def register(self, name: str, data: pa.Table | pads.FileSystemDataset | pa.RecordBatchReader) -> None:
-        """Make Arrow data readable as `name`; columns of a dataset are read only as far as a query needs them. A reader can be
-        read once.
+    def register(self, name: str, data: Relation | pa.RecordBatchReader) -> None:
+        """Make rows readable as `name`; columns of a dataset are read only as far as a query needs them. Scans and readers can
+        be read once.
         """
+        if isinstance(data, Scan | Sequence):
+            data = _read([data] if isinstance(data, Scan) else data)
         schema = _without_zones(data.schema)
         if isinstance(data, pads.FileSystemDataset):
-            data = pads.FileSystemDataset(list(data.get_fragments()), schema, data.format, data.filesystem)
+            data = _Files(list(data.get_fragments()), schema, data.format, data.filesystem)
         elif data.schema != schema:
             data = data.cast(schema)
         self._connection.register(name, data)
@@ -173,6 +216,10 @@ class DuckSession:
         """A result in memory."""
         with _errors():
             return self._connection.sql(sql).to_arrow_table()
+
+    def write(self, sql: str, writer: PartitionedWriter, rows: int | None = None) -> None:
+        """Write all rows of a query, in its order, `rows` at once."""
+        writer.write_all(self.batches(sql, rows or BATCH_ROWS))
 
     def batches(self, sql: str, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
         """A result as it comes, `rows` at once."""
@@ -204,6 +251,7 @@ class DuckEngine:
     """DuckDB with a memory limit (text as DuckDB takes it, `1GB`) and a number of threads, for all sessions together."""
 
     dialect = DuckDialect()
+    keeps_bytes_apart = True
 
     def __init__(self, memory_limit: str = "1GB", threads: int = 2) -> None:
         self._memory_limit, self._threads = memory_limit, threads
@@ -239,6 +287,41 @@ class DuckEngine:
             yield DuckSession(connection)
         finally:
             connection.close()
+
+
+def _read(scans: Sequence[Scan]) -> pa.RecordBatchReader:
+    """The rows of scans, one after the other."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for scan in scans:
+            yield from _scanned(scan)
+
+    return pa.RecordBatchReader.from_batches(_schema_of(scans[0]), batches())
+
+
+def _schema_of(scan: Scan) -> pa.Schema:
+    if scan.schema is not None:
+        return scan.schema
+    held = scan.data.schema
+    read = held if scan.columns is None else pa.schema([held.field(name) for name in scan.columns])
+    return read if scan.with_file is None else read.append(pa.field("_file", pa.string()))
+
+
+def _scanned(scan: Scan) -> Iterator[pa.RecordBatch]:
+    if scan.through is not None:
+        few = {"batch_size": _FEW_ROWS, "batch_readahead": 1, "fragment_readahead": 1}
+        read = scan.data.to_batches(columns=scan.columns, filter=scan.where, **few)
+        yield from scan.through(batch for batch in read if batch.num_rows)
+        return
+    schema = _schema_of(scan)
+    names = scan.columns if scan.columns is not None else scan.data.schema.names
+    paths = [] if scan.with_file is None else ["__filename"]
+    for batch in scan.data.to_batches(columns=[*names, *paths], filter=scan.where):
+        if batch.num_rows:
+            columns = [batch[name].cast(schema.field(name).type) for name in names]
+            if scan.with_file is not None:  # a batch is of one file
+                columns.append(pa.repeat(batch["__filename"][0].as_py()[len(scan.with_file) + 1 :], batch.num_rows))
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _without_zones(schema: pa.Schema) -> pa.Schema:

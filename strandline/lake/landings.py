@@ -1,7 +1,7 @@
 """What has landed: which intervals, which objects, and where the source goes on; read from a realtime or bronze table's log.
 
 Every micro-batch has a row of its own (`_line` 0) whose `_position` says how many lines it has and what of the source it
-took. It is the first row group of its file, so that reading it is cheap.
+took. To find it, the row groups that have one are read, in these columns alone.
 """
 
 from __future__ import annotations

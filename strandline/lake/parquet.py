@@ -7,10 +7,10 @@ partitions changed since a position is read from the log alone.
 
 from __future__ import annotations
 
-import io
 import json
 import time
 import uuid
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -27,7 +27,15 @@ ROW_GROUP_ROWS = 64_000
 ROW_GROUP_BYTES = 64 << 20
 """Bytes in memory, not compressed, at which a row group is written whatever its rows."""
 FILE_BYTES = 64 << 20
+CHECKSUM = "crc32"
+"""The tag of a file in the log that holds its checksum."""
+_SAMPLE = 4_096
 _LONGEST_STATISTIC = 256
+
+
+def checksum(data: bytes) -> str:
+    """The checksum of a file as the log has it: CRC-32, 8 hex digits."""
+    return f"{zlib.crc32(data):08x}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +63,29 @@ class PartitionedWriter:
     def __init__(
         self, objects: Objects, table: str, schema: pa.Schema, ordinal: int, partition_by: str | None, statistics: Sequence[str]
     ) -> None:
-        self._objects, self._table, self._ordinal = objects, table, ordinal
-        self._partition_by = partition_by
+        self.objects, self.table, self.ordinal = objects, table, ordinal
+        self.partition_by, self.whole_schema = partition_by, schema
         self._statistics = tuple(statistics)
         self._schema = pa.schema([f for f in schema if f.name != partition_by])
+        self._bounded: bool | list[str] = True
         self._open: dict[date | None, _OpenFile] = {}
         self._written: list[WrittenFile] = []
+
+    def lean(self) -> PartitionedWriter:
+        """This writer, whose row groups have bounds of the statistics' columns only: for rows that nobody seeks by others."""
+        self._bounded = [name for name in self._statistics if name in self._schema.names]
+        return self
 
     def write(self, batch: pa.RecordBatch | pa.Table) -> None:
         """Add rows; columns are taken by name and cast safely to the table's schema."""
         table = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
-        if not self._partition_by:
+        if not self.partition_by:
             self._append(None, table)
             return
-        values = pc.unique(table[self._partition_by].combine_chunks()).to_pylist()
+        values = pc.unique(table[self.partition_by].combine_chunks()).to_pylist()
         for value in values:
             rows = (
-                table if len(values) == 1 else table.filter(pc.equal(table[self._partition_by], pa.scalar(value, pa.date32())))
+                table if len(values) == 1 else table.filter(pc.equal(table[self.partition_by], pa.scalar(value, pa.date32())))
             )
             self._append(value, rows)
 
@@ -101,7 +115,15 @@ class PartitionedWriter:
     def touch(self, partition: date | None) -> None:
         """Make sure that `partition` gets a file, if only an empty one: the mark that it was rewritten."""
         if partition not in self._open and all(w.partition != partition for w in self._written):
-            self._open[partition] = _OpenFile(self._schema)
+            self._open[partition] = _OpenFile(self._schema, self._bounded)
+
+    def adopt(self, files: Iterable[WrittenFile]) -> None:
+        """Count files among those of this writer that an engine has put below the table."""
+        self._written.extend(files)
+
+    def statistics_of(self, metadata: pq.FileMetaData) -> str:
+        """Delta's statistics of a file with this footer, as of a file of this writer."""
+        return _statistics(metadata, self._statistics, {})
 
     def close(self) -> list[WrittenFile]:
         """Put what is still open and return every file of this writer."""
@@ -109,7 +131,7 @@ class PartitionedWriter:
         return self._written
 
     def _append(self, partition: date | None, rows: pa.Table) -> None:
-        file = self._open.setdefault(partition, _OpenFile(self._schema))
+        file = self._open.setdefault(partition, _OpenFile(self._schema, self._bounded))
         file.append(rows.select(self._schema.names).cast(self._schema))
         if file.size >= FILE_BYTES:
             self._finish(partition)
@@ -117,29 +139,32 @@ class PartitionedWriter:
     def _finish(self, partition: date | None) -> None:
         file = self._open.pop(partition)
         data, metadata = file.close()
-        folder = f"{self._partition_by}={partition.isoformat()}/" if partition else ""
-        path = f"{folder}{self._ordinal:012d}-{uuid.uuid4().hex[:12]}.parquet"
-        self._objects.put(f"{self._table}/{path}", data)
-        statistics = _statistics(metadata, self._statistics, file.wider)
-        self._written.append(WrittenFile(path, len(data), metadata.num_rows, partition, int(time.time() * 1000), statistics))
+        self.put(data, metadata.num_rows, partition, _statistics(metadata, self._statistics, file.wider))
+
+    def put(self, data: bytes, rows: int, partition: date | None, statistics: str) -> None:
+        """Put a whole file under a name of this writer, and count it among its files."""
+        folder = f"{self.partition_by}={partition.isoformat()}/" if partition else ""
+        path = f"{folder}{self.ordinal:012d}-{uuid.uuid4().hex[:12]}.parquet"
+        self.objects.put(f"{self.table}/{path}", data)
+        tags = {CHECKSUM: checksum(data)}
+        self._written.append(WrittenFile(path, len(data), rows, partition, int(time.time() * 1000), statistics, tags))
 
 
 class _OpenFile:
-    """One Parquet file in memory, compressed as it grows."""
+    """One Parquet file in memory, compressed as it grows; `bounded` names the columns whose row groups have statistics."""
 
-    def __init__(self, schema: pa.Schema) -> None:
-        self._sink = io.BytesIO()
+    def __init__(self, schema: pa.Schema, bounded: bool | list[str]) -> None:
+        self._schema, self._bounded = schema, bounded
+        self._sink = pa.BufferOutputStream()
         self._metadata: list[pq.FileMetaData] = []
-        self._writer = pq.ParquetWriter(
-            self._sink, schema, compression="zstd", compression_level=1, write_page_checksum=True, store_schema=False
-        )
+        self._writer: pq.ParquetWriter | None = None
         self._rows: list[pa.Table] = []
         self._pending = self._bytes = 0
         self.wider: dict[str, list[Any]] = {}
 
     @property
     def size(self) -> int:
-        return self._sink.tell()
+        return int(self._sink.tell())
 
     def append(self, rows: pa.Table) -> None:
         self._rows.append(rows)
@@ -150,14 +175,38 @@ class _OpenFile:
 
     def flush(self) -> None:
         if self._rows:
-            self._writer.write_table(pa.concat_tables(self._rows), row_group_size=max(self._pending, 1))
+            rows = pa.concat_tables(self._rows)
+            self._open(rows).write_table(rows, row_group_size=max(self._pending, 1))
             self._rows, self._pending, self._bytes = [], 0, 0
 
     def close(self) -> tuple[bytes, pq.FileMetaData]:
         self.flush()
-        self._writer.close()
-        data = self._sink.getvalue()
-        return data, pq.read_metadata(io.BytesIO(data))
+        self._open(self._schema.empty_table()).close()
+        return self._sink.getvalue().to_pybytes(), self._metadata[0]
+
+    def _open(self, rows: pa.Table) -> pq.ParquetWriter:
+        """The writer; what the first rows look like says which columns get a dictionary."""
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(
+                self._sink,
+                self._schema,
+                use_dictionary=_repetitive(rows),
+                compression="zstd",
+                compression_level=1,
+                write_statistics=self._bounded,
+                write_page_checksum=True,
+                store_schema=False,
+                metadata_collector=self._metadata,
+            )
+        return self._writer
+
+
+def _repetitive(rows: pa.Table) -> list[str] | bool:
+    """The columns of which a dictionary makes a row group smaller. In a small one compression alone does as well, for less."""
+    if rows.num_rows < _SAMPLE:
+        return False
+    sample = rows.slice(0, _SAMPLE)
+    return [name for name in rows.column_names if pc.count_distinct(sample[name]).as_py() * 10 <= _SAMPLE]
 
 
 def _statistics(metadata: pq.FileMetaData, wanted: Sequence[str], wider: Mapping[str, Sequence[Any]]) -> str:

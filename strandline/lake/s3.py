@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _TRANSIENT_CODES = {
     "SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "Throttling", "ThrottlingException",
     "RequestTimeTooSkewed", "ConditionalRequestConflict", "OperationAborted", "BadDigest", "500", "502", "503", "504",
+    "ExpiredToken", "TokenRefreshRequired",  # a task keeps the session it began with; its next try begins a new one
 }  # fmt: skip
 _MISSING_CODES = {"NoSuchKey", "404", "NotFound"}
 _CHUNK = 1 << 20

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from deltalake import DeltaTable
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError
 
+from strandline.engines.port import Scan
 from strandline.errors import DataError, StorageError, TransientError
 from strandline.lake.log import Action, Log, State
 from strandline.lake.parquet import PartitionedWriter, WrittenFile
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from strandline.lake.lake import Lake
 
 ORDINAL = "ordinal"
+SECONDS = "seconds"
+"""What a commit notes of itself: how long it took to decide on it and to write its files."""
+_ORDINAL = re.compile(r"(?:^|/)([0-9]{12})-")  # of the file, or of the folder of files that an engine wrote
 _ATTEMPTS = 12
 _CONFIGURATION = {"delta.checkpointInterval": "20", "delta.logRetentionDuration": "interval 7 days"}
 
@@ -107,14 +112,14 @@ class Snapshot:
 
     def _data_file(self, path: str, add: Action) -> DataFile:
         told = orjson.loads(add["stats"]) if add.get("stats") else {}
-        ordinal = path.rpartition("/")[2].partition("-")[0]
+        ordinal = _ORDINAL.search(path)
         day = add["partitionValues"].get(self.partition_by) if self.partition_by else None
         return DataFile(
             path,
             add["size"],
             told.get("numRecords") or 0,
             date.fromisoformat(day) if day else None,
-            int(ordinal) if ordinal.isdigit() else 0,
+            int(ordinal[1]) if ordinal else 0,
             {name: self._value(name, value) for name, value in told.get("minValues", {}).items()},
             {name: self._value(name, value) for name, value in told.get("maxValues", {}).items()},
             add.get("tags") or {},
@@ -177,24 +182,11 @@ class Snapshot:
             fragments.append(fragment if may_hold is None else fragment.subset(may_hold, self.schema))
         return pads.FileSystemDataset(fragments, self.schema, format_, filesystem)
 
-    def rows_with_files(
-        self, files: Iterable[DataFile], columns: Sequence[str], where: pads.Expression | None = None
-    ) -> pa.RecordBatchReader:
-        """Some columns of some files as they come (of the rows that meet `where`), with the path of each row's file as `_file`
+    def scan_with_files(self, files: Iterable[DataFile], columns: Sequence[str], where: pads.Expression | None = None) -> Scan:
+        """Some columns of some files (`where`: of at least the rows that meet it), with the path of each row's file as `_file`
         (see `DataFile.path`).
         """
-        reader = self.dataset(files=files).scanner(columns=[*columns, "__filename"], filter=where).to_reader()
-        start = len(self._table.root) + 1
-        schema = pa.schema([*(f for f in reader.schema if f.name != "__filename"), ("_file", pa.string())])
-
-        def batches() -> Iterator[pa.RecordBatch]:
-            for batch in reader:
-                if not batch.num_rows:
-                    continue
-                paths = pa.repeat(batch["__filename"][0].as_py()[start:], batch.num_rows)  # a batch is of one file
-                yield pa.RecordBatch.from_arrays([*(batch[name] for name in schema.names[:-1]), paths], schema=schema)
-
-        return pa.RecordBatchReader.from_batches(schema, batches())
+        return Scan(self.dataset(files=files), columns, where, with_file=self._table.root)
 
     def arrow(
         self,
@@ -269,6 +261,7 @@ class Table:
         type, unless `decide` answers that with a new `Commit.schema` (`may_retype`).
         """
         last: Exception | None = None
+        began = time.monotonic()
         for attempt in range(_ATTEMPTS):
             if attempt:
                 time.sleep(random.uniform(0, min(0.05 * 2**attempt, 3)))
@@ -287,7 +280,8 @@ class Table:
                 chosen = decide(snapshot)
                 if chosen is None:
                     return None
-                if (made := self._swap(snapshot, chosen)) is not None:
+                note = {**chosen.note, SECONDS: f"{time.monotonic() - began:.3f}"}
+                if (made := self._swap(snapshot, replace(chosen, note=note))) is not None:
                     return made
             except SupersededError:
                 raise
@@ -313,7 +307,7 @@ class Table:
             return 0
         try:
             delta = DeltaTable(self.url, storage_options=self._lake.storage_options)
-            gone = delta.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False)
+            gone = delta.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False, full=True)
             delta.cleanup_metadata()
             return len(gone)
         except (DeltaError, OSError) as error:

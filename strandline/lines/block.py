@@ -24,8 +24,8 @@ from strandline.lines.strict import Number, Wanted
 
 _BARE = r"^(?:-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,40})?|true|false|null)$"
 _QUOTE, _BACKSLASH, _SPACE, _ASCII = 0x22, 0x5C, 0x20, 0x80
-_WORD = 8
-_Places: TypeAlias = npt.NDArray[np.int64]
+_Whole: TypeAlias = npt.NDArray[np.int64]
+_Places: TypeAlias = npt.NDArray[np.int32]
 _Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
@@ -49,9 +49,12 @@ class Block:
     def _clean(self, raws: pa.BinaryArray, window: npt.NDArray[np.uint8], base: int) -> _Mask:
         """Lines of UTF-8 without escapes and control characters that are not too long for the fast way."""
         clean = self.ends - self.starts <= MAX_FAST
-        unclean = np.flatnonzero((window == _BACKSLASH) | (window < _SPACE))
-        clean[np.searchsorted(self.ends, unclean + base, side="right")] = False
-        if len(window) and window.max() >= _ASCII and not _is_text(raws):
+        if not len(window):
+            return clean
+        if window.min() < _SPACE or (window == _BACKSLASH).any():
+            unclean = np.flatnonzero((window == _BACKSLASH) | (window < _SPACE))
+            clean[np.searchsorted(self.ends, unclean + base, side="right")] = False
+        if window.max() >= _ASCII and not _is_text(raws):
             foreign = np.unique(np.searchsorted(self.ends, np.flatnonzero(window >= _ASCII) + base, side="right"))
             clean[[line for line in foreign if not _is_text(raws.slice(line, 1))]] = False
         return clean
@@ -61,7 +64,7 @@ class Block:
 class Cut:
     """The lines of a block that have a layout, by ascending number, and the texts of their keys."""
 
-    lines: _Places
+    lines: _Whole
     texts: Mapping[str, pa.StringArray]
     unknown: int
 
@@ -81,62 +84,76 @@ class Layout:
             self._pieces.append(f'{before}"{key}":{space}{chr(_QUOTE) if is_string[index] else ""}'.encode())
         self._pieces.append(b'"}' if is_string[-1] else b"}")
         self._colon = len(":" + space)
+        self._lengths = np.array([[len(piece)] for piece in self._pieces], np.int32)
+        self._shortest = np.array([[0 if each else 1] for each in is_string], np.int32)
+        strings = [index for index, each in enumerate(is_string) if each and keys[index] in self._wanted]
+        bare = [index for index, each in enumerate(is_string) if not each]
+        self._bare = len(bare)
+        self._order = [keys[index] for index in (*bare, *strings)]
+        self._taken = np.array([2 * index + 1 for index in (*bare, *strings)], np.int32)
 
-    def cut(self, block: Block, lines: _Places) -> Cut:
+    def cut(self, block: Block, lines: _Whole) -> Cut:
         """Which of the lines (each with `quotes` marks, and clean) have this layout, and what they hold."""
         bounds = self._bounds(block, lines)
-        gaps = np.diff(bounds, axis=1)
-        fits = np.all(gaps[:, 0::2] == np.array([len(piece) for piece in self._pieces]), axis=1)
-        fits &= np.all(gaps[:, 1::2] >= np.array([0 if each else 1 for each in self._is_string]), axis=1)
-        lines, bounds = lines[fits], bounds[fits]
+        gaps = np.diff(bounds, axis=0)
+        fits = np.all(gaps[0::2] == self._lengths, axis=0)
+        fits &= np.all(gaps[1::2] >= self._shortest, axis=0)
+        if not fits.all():
+            lines, bounds = lines[fits], bounds[:, fits]
         same = np.ones(len(lines), np.bool_)
         for index, piece in enumerate(self._pieces):
-            same &= _holds(block.bytes, bounds[:, 2 * index], piece)
-        lines, bounds = lines[same], bounds[same]
-        texts = self._texts(block, bounds)
-        proved = np.ones(len(lines), np.bool_)
-        for key, is_string in zip(self.keys, self._is_string, strict=True):
-            if not is_string:
-                proved &= pc.match_substring_regex(texts[key], _BARE).to_numpy(zero_copy_only=False)
-        if not proved.all():
-            lines, texts = lines[proved], {key: text.filter(pa.array(proved)) for key, text in texts.items()}
-        return Cut(lines, {key: self._nulled(key, text) for key, text in texts.items() if key in self._wanted}, self.unknown)
+            same &= _holds(block.bytes, bounds[2 * index], piece)
+        if not same.all():
+            lines, bounds = lines[same], bounds[:, same]
+        size = len(lines)
+        values = self._values(block, bounds)
+        texts = {key: values.slice(index * size, size) for index, key in enumerate(self._order)}
+        if self._bare and size:
+            bare = values.slice(0, self._bare * size)
+            if pc.any(pc.equal(bare, "null")).as_py():
+                for key in self._order[: self._bare]:
+                    texts[key] = pc.if_else(pc.equal(texts[key], "null"), pa.scalar(None, pa.string()), texts[key])
+            read = pc.match_substring_regex(bare, _BARE).to_numpy(zero_copy_only=False).reshape(self._bare, size)
+            proved = np.all(read, axis=0)
+            if not proved.all():
+                lines, texts = lines[proved], {key: text.filter(pa.array(proved)) for key, text in texts.items()}
+        return Cut(lines, {key: text for key, text in texts.items() if key in self._wanted}, self.unknown)
 
-    def _bounds(self, block: Block, lines: _Places) -> _Places:
-        """A row a line: its start, then start and end of each value, then its end."""
-        marks = block.quotes[block.first[lines][:, None] + np.arange(self.quotes)]
-        bounds = np.empty((len(lines), 2 * len(self.keys) + 2), np.int64)
-        bounds[:, 0], bounds[:, -1] = block.starts[lines], block.ends[lines]
+    def _bounds(self, block: Block, lines: _Whole) -> _Places:
+        """A column a line: its start, then start and end of each value, then its end."""
+        chosen = np.zeros(len(block.counts), np.bool_)
+        chosen[lines] = True
+        every = block.quotes[np.repeat(chosen, block.counts)].astype(np.int32)
+        marks = np.ascontiguousarray(every.reshape(-1, self.quotes).T)
+        bounds = np.empty((2 * len(self.keys) + 2, len(lines)), np.int32)
+        bounds[0], bounds[-1] = block.starts[lines], block.ends[lines]
         at = 0
         for index, is_string in enumerate(self._is_string):
+            start, end = bounds[2 * index + 1], bounds[2 * index + 2]
             if is_string:
-                bounds[:, 2 * index + 1], bounds[:, 2 * index + 2] = marks[:, at + 2] + 1, marks[:, at + 3]
+                np.add(marks[at + 2], 1, out=start)
+                end[:] = marks[at + 3]
                 at += 4
             else:
-                bounds[:, 2 * index + 1] = marks[:, at + 1] + 1 + self._colon
+                np.add(marks[at + 1], 1 + self._colon, out=start)
                 at += 2
-                last = at == self.quotes
-                bounds[:, 2 * index + 2] = bounds[:, -1] - 1 if last else marks[:, at] - self._comma
+                if at == self.quotes:
+                    np.subtract(bounds[-1], 1, out=end)
+                else:
+                    np.subtract(marks[at], self._comma, out=end)
         return bounds
 
-    def _texts(self, block: Block, bounds: _Places) -> dict[str, pa.StringArray]:
-        """Each key's values: what lies between the bounds is one array over the block's own bytes, of which they are taken."""
-        width = bounds.shape[1]
-        offsets = np.append(bounds.ravel(), bounds[-1:, -1]).astype(np.int32)
-        if not len(bounds):
-            return {key: pa.array([], pa.string()) for key in self.keys}
+    def _values(self, block: Block, bounds: _Places) -> pa.StringArray:
+        """The values of all lines, key by key in the order `_order`: what lies between the bounds is one array over the block's
+        own bytes, of which they are taken at once.
+        """
+        width, size = bounds.shape
+        if not size:
+            return pa.array([], pa.string())
+        offsets = np.append(bounds.T.ravel(), bounds[-1, -1:])
         every = pa.Array.from_buffers(pa.string(), len(offsets) - 1, [None, pa.py_buffer(offsets), block.data])
-        first = np.arange(len(bounds), dtype=np.int64) * width
-        return {
-            key: every.take(pa.array(first + (2 * index + 1)))
-            for index, key in enumerate(self.keys)
-            if key in self._wanted or not self._is_string[index]
-        }
-
-    def _nulled(self, key: str, text: pa.StringArray) -> pa.StringArray:
-        if self._is_string[self.keys.index(key)]:
-            return text
-        return pc.if_else(pc.equal(text, "null"), pa.scalar(None, pa.string()), text)
+        places = np.arange(size, dtype=np.int32) * width
+        return every.take(pa.array((places[None, :] + self._taken[:, None]).ravel()))
 
 
 def layout_of(wanted: Wanted, tree: Mapping[str, Any], text: str) -> Layout | None:
@@ -155,16 +172,14 @@ def layout_of(wanted: Wanted, tree: Mapping[str, Any], text: str) -> Layout | No
 
 def _holds(data: npt.NDArray[np.uint8], places: _Places, piece: bytes) -> _Mask:
     """Whether each place holds the piece."""
-    same = np.ones(len(places), np.bool_)
+    size = len(piece)
     if not len(places):
-        return same
-    if len(piece) < _WORD:
-        for offset, byte in enumerate(piece):
-            same &= data[places + offset] == byte
-        return same
-    words = np.ndarray((len(data) - _WORD + 1,), "<u8", data.data, strides=(1,))
-    for offset in [*range(0, len(piece) - _WORD, _WORD), len(piece) - _WORD]:
-        same &= words[places + offset] == int.from_bytes(piece[offset : offset + _WORD], "little")
+        return np.ones(0, np.bool_)
+    windows = np.ndarray((len(data) - size + 1,), f"V{size}", data.data, strides=(1,))
+    found = windows[places]
+    if found.tobytes() == piece * len(places):
+        return np.ones(len(places), np.bool_)
+    same: _Mask = np.all(found.view(np.uint8).reshape(-1, size) == np.frombuffer(piece, np.uint8), axis=1)
     return same
 
 

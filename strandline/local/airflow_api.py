@@ -42,6 +42,18 @@ class DagRun:
         return self.state in _FINAL
 
 
+@dataclass(frozen=True, slots=True)
+class TaskTry:
+    """One try of a task, `number` from 1: its state (`none` when it has not been looked at yet) and the `host` it ran on, empty
+    until it began.
+    """
+
+    task_id: str
+    number: int
+    state: str
+    host: str
+
+
 class AirflowApi:
     """A client of `/api/v2`, logged in as one user; the token is renewed when it has expired."""
 
@@ -115,6 +127,15 @@ class AirflowApi:
     def task_states(self, run: DagRun) -> dict[str, str]:
         """The state of each task of the run, by task id; `none` when it has not been looked at yet."""
         return {task["task_id"]: task["state"] or "none" for task in self._tasks(run)}
+
+    def latest_tries(self, run: DagRun) -> list[TaskTry]:
+        """The newest try of each task of the run."""
+        return [_try(task) for task in self._tasks(run)]
+
+    def tries(self, run: DagRun, task_id: str) -> list[TaskTry]:
+        """Every try of a task, the first one first."""
+        answer = self._call("GET", f"/dags/{run.dag_id}/dagRuns/{_quote(run.run_id)}/taskInstances/{task_id}/tries")
+        return sorted((_try(task) for task in answer["task_instances"]), key=lambda each: each.number)
 
     def wait(
         self, run: DagRun, *, timeout: float = 3600.0, progress: Callable[[dict[str, str]], None] = lambda states: None
@@ -195,6 +216,10 @@ class AirflowApi:
 
 def _run(content: dict[str, Any]) -> DagRun:
     return DagRun(content["dag_id"], content["dag_run_id"], content["state"], content["run_type"])
+
+
+def _try(content: dict[str, Any]) -> TaskTry:
+    return TaskTry(content["task_id"], content["try_number"], content["state"] or "none", content["hostname"] or "")
 
 
 def _quote(run_id: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -39,6 +41,10 @@ class Credentials:
             protection_key=secrets.token_hex(32),
             admin_password=secrets.token_urlsafe(12),
         )
+
+    def derived(self, purpose: str) -> str:
+        """A further secret, 64 hexadecimal digits: always the same one for this purpose and these credentials."""
+        return hmac.new(self.signing_key.encode("ascii"), purpose.encode("utf-8"), hashlib.sha256).hexdigest()
 
 
 def keep(path: Path) -> Credentials:

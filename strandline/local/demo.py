@@ -1,4 +1,7 @@
-"""`make demo`: the whole pipeline on this machine, run once through and then left running until Ctrl-C."""
+"""`make demo`: the whole pipeline on this machine, run once through and then left running until Ctrl-C.
+
+What starts, ends and stops a tour is the same for every kind of it: `main` takes the kind.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +18,28 @@ from types import FrameType
 from strandline.errors import ConfigError, StrandlineError, UsageError
 from strandline.local import prerequisites, processes
 from strandline.local.narration import Narrator
-from strandline.local.tour import Settings, Tour
+from strandline.local.settings import Settings
+from strandline.local.tour import Tour
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def run(settings: Settings, narrator: Narrator) -> int:
+def run(settings: Settings, narrator: Narrator, kind: type[Tour] = Tour) -> int:
     """The exit code: 0 done or stopped on request, 1 a run failed, 2 usage or configuration.
 
     Whatever the end, and however often it is asked for, every child has been stopped on return.
     """
     pid_file = settings.local / "demo.pid"
-    settings.local.mkdir(exist_ok=True)
+    settings.local.mkdir(parents=True, exist_ok=True)
     other = processes.recall(pid_file)
     if other is not None and other.pid != os.getpid():
-        narrator.fail(f"a demo runs here already (pid {other.pid}). Use that one, or stop it with `make down`.")
+        stop = f"make {settings.target.down}"
+        narrator.fail(f"a demo runs here already (pid {other.pid}). Use that one, or stop it with `{stop}`.")
         return 2
     processes.remember(processes.Handle.of(os.getpid()), pid_file)
     _listen()
     stack = ExitStack()
-    tour = Tour(settings, narrator, stack)
+    tour = kind(settings, narrator, stack)
     try:
         return _guided(tour, narrator)
     finally:
@@ -42,11 +47,12 @@ def run(settings: Settings, narrator: Narrator) -> int:
         if tour.has_started:
             with narrator.step("Stop Airflow and the S3 server") as step:
                 stack.close()
-                step.result = "everything written stays in .local and .airflow; `make demo` goes on from here"
+                again = f"`make {settings.target.up}` goes on from here"
+                step.result = f"everything written stays in {settings.target.kept}; {again}"
         processes.forget(pid_file)
 
 
-def down(settings: Settings, narrator: Narrator) -> None:
+def down(settings: Settings, narrator: Narrator, kind: type[Tour] = Tour) -> None:
     """Stop a demo of this folder, wherever it was started, and whatever a killed one left running."""
     handle = processes.recall(settings.local / "demo.pid")
     if handle is not None:
@@ -55,27 +61,25 @@ def down(settings: Settings, narrator: Narrator) -> None:
             deadline = time.monotonic() + 60
             while handle.alive() and time.monotonic() < deadline:
                 time.sleep(0.2)
-    left = (("Airflow", settings.root / ".airflow" / "standalone.pid"), ("SeaweedFS", settings.local / "seaweedfs.pid"))
-    for name, pid_file in left:
-        orphan = processes.remains(pid_file)
+    for service in kind.services_of(settings):
+        orphan = processes.remains(service.pid_file)
         if orphan is not None:
-            with narrator.step(f"Stop {name} (pid {orphan.pid})"):
-                processes.stop(orphan, grace=15.0)
-        processes.forget(pid_file)
+            with narrator.step(f"Stop {service.name} (pid {orphan.pid})"):
+                service.stop(grace=15.0)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, kind: type[Tour] = Tour) -> int:
     """`python -m strandline.local.demo [--down]` in the repository's root; the exit code as `run` has it."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     narrator = Narrator()
     try:
-        settings = Settings.read(Path.cwd(), os.environ)
+        settings = Settings.read(Path.cwd(), os.environ, kind.TARGET)
         if given not in ([], ["--down"]):
             raise UsageError(f"the only argument is --down (saw {' '.join(given)})")
         if given:
-            down(settings, narrator)
+            down(settings, narrator, kind)
             return 0
-        return run(settings, narrator)
+        return run(settings, narrator, kind)
     except UsageError as error:
         narrator.fail(str(error))
         return 2

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from strandline.errors import UsageError
-from strandline.local import airflow, seaweed
+from strandline.local import airflow_settings, seaweed
 
 MINIMUM_FREE = 5_000_000_000
 """Bytes. A demo of a day writes well under one gigabyte; the rest is room for Airflow's logs and days of running."""
@@ -22,7 +22,7 @@ def check(root: Path) -> str:
     if free < MINIMUM_FREE:
         raise UsageError(disk_full(root, free))
     seaweed.binary()
-    airflow.program()
+    airflow_settings.program()
     return f"Python {platform.python_version()}, {free / 1e9:.0f} GB free"
 
 

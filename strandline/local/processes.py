@@ -134,6 +134,15 @@ def stop(handle: Handle, *, grace: float = 10.0) -> None:
         _, rest = psutil.wait_procs(rest, timeout=1.0)
 
 
+def kill(handle: Handle) -> list[int]:
+    """The ids of the process and of all it started, each of which got SIGKILL, the parents before their children."""
+    found = members(handle)
+    for process in found:
+        _signal(process, kill=True)
+    psutil.wait_procs(found, timeout=10.0)
+    return [process.pid for process in found]
+
+
 def forget(pid_file: Path) -> None:
     """Remove the pid file; a missing one is fine."""
     pid_file.unlink(missing_ok=True)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import sysconfig
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from strandline.errors import StrandlineError, UsageError
 from strandline.local import credentials, ports, processes
+from strandline.local.service import Service
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -34,12 +33,9 @@ class Seaweed:
     def __init__(self, folder: Path, port: int | None = None) -> None:
         self.folder = folder.resolve()
         self.credentials = credentials.keep(self.folder / "secret.json")
-        self.log = self.folder / "logs" / "seaweedfs.log"
+        self.service = service_in(self.folder)
         self._wanted = port
         self._port_file = self.folder / "seaweedfs.port"
-        self._pid_file = self.folder / "seaweedfs.pid"
-        self._child: subprocess.Popen[bytes] | None = None
-        self._log_start = 0
 
     @property
     def port(self) -> int:
@@ -90,7 +86,7 @@ class Seaweed:
 
     def is_running(self) -> bool:
         """Whether a server of this folder runs, started by this process or an earlier one."""
-        return processes.recall(self._pid_file) is not None
+        return self.service.is_running()
 
     def start(self, timeout: float = 30.0) -> Seaweed:
         """Start the server and wait until an object written can be read back; a running one is reused.
@@ -115,13 +111,7 @@ class Seaweed:
 
     def stop(self, grace: float = 10.0) -> None:
         """Stop the server if it runs: SIGTERM, then SIGKILL after `grace` seconds. The data stay."""
-        handle = processes.remains(self._pid_file)
-        if handle is not None:
-            processes.stop(handle, grace=grace)
-        if self._child is not None:
-            self._child.wait()
-            self._child = None
-        processes.forget(self._pid_file)
+        self.service.stop(grace)
 
     def __enter__(self) -> Seaweed:
         return self.start()
@@ -139,10 +129,7 @@ class Seaweed:
         data.mkdir(parents=True, exist_ok=True)
         (data / "mini.options").unlink(missing_ok=True)  # the server's memory of its last ports; it would shadow ours
         self._port_file.write_text(str(port), encoding="ascii")
-        self._log_start = self.log.stat().st_size if self.log.exists() else 0
-        self._child = processes.spawn(
-            command(data, port), env=self._server_environment(), cwd=self.folder, log=self.log, pid_file=self._pid_file
-        )
+        self.service.launch(command(data, port), env=self._server_environment(), cwd=self.folder)
 
     def _server_environment(self) -> dict[str, str]:
         signing = self.credentials.signing_key
@@ -161,21 +148,14 @@ class Seaweed:
         }
 
     def _wait_ready(self, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        problem = "it did not answer"
-        while time.monotonic() < deadline:
-            if not self.is_running():
-                problem = "it ended by itself"
-                break
-            try:
-                self._probe()
-                return
-            except StrandlineError as error:
-                problem = str(error)
-            time.sleep(0.1)
-        raise processes.ProcessError(
-            f"SeaweedFS is not ready: {problem}. The end of {self.log}:\n{processes.tail(self.log, start=self._log_start)}"
-        )
+        self.service.wait(self._missing, timeout)
+
+    def _missing(self) -> str:
+        try:
+            self._probe()
+        except StrandlineError as error:
+            return str(error)
+        return ""
 
     def _probe(self) -> None:
         # After a kill the server answers before its volumes have registered: only a write that reads back proves it is there.
@@ -190,6 +170,11 @@ class Seaweed:
                 raise processes.ProcessError("an object written did not read back")
         except (BotoCoreError, ClientError) as error:
             raise processes.ProcessError(str(error)) from error
+
+
+def service_in(folder: Path) -> Service:
+    """The server of that folder, whoever started it."""
+    return Service("SeaweedFS", log=folder / "logs" / "seaweedfs.log", pid_file=folder / "seaweedfs.pid")
 
 
 def binary() -> Path:

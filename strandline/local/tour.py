@@ -1,4 +1,4 @@
-"""The steps of `make demo`: start the servers, land a day of history, run every DAG once, say what was produced."""
+"""The steps of a demo: start the servers, land a day of history, run every DAG once, say what was produced."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from strandline.errors import ConfigError, DataError, UsageError
-from strandline.local import credentials, history, prerequisites, processes
-from strandline.local.airflow import USER, Airflow
+from strandline.local import airflow, credentials, history, prerequisites, seaweed
+from strandline.local.airflow import Airflow
 from strandline.local.airflow_api import AirflowApi, DagRun
+from strandline.local.airflow_settings import USER
+from strandline.local.credentials import Credentials
 from strandline.local.narration import Narrator
 from strandline.local.seaweed import Seaweed
+from strandline.local.service import Service
+from strandline.local.settings import DEMO, Settings, Target
 
 if TYPE_CHECKING:
     from strandline.spec.model import Stream
@@ -27,72 +29,76 @@ HISTORY = timedelta(hours=26)
 """More than a day, so that the nightly batch has a full evening behind it and speed a morning before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the caller may choose, by environment variable: `ONCE=1`, `S3_PORT`, `AIRFLOW_PORT`; empty means not set."""
+class RunningAirflow(Protocol):
+    """What a tour needs of an Airflow that runs, wherever its tasks run."""
 
-    root: Path
-    once: bool = False
-    s3_port: int | None = None
-    airflow_port: int | None = None
-
-    @classmethod
-    def read(cls, root: Path, environment: Mapping[str, str]) -> Settings:
-        """The settings; raises `UsageError` for a port that is no number."""
-        once = environment.get("ONCE", "").strip().lower() in {"1", "true", "yes"}
-        return cls(root, once, _port(environment, "S3_PORT"), _port(environment, "AIRFLOW_PORT"))
+    secrets: Credentials
 
     @property
-    def local(self) -> Path:
-        """Where everything but Airflow's home is kept."""
-        return self.root / ".local"
+    def url(self) -> str:
+        """The address of the UI."""
+        ...
 
     @property
-    def config(self) -> Path:
-        """The streams and DAGs."""
-        return self.root / "config"
+    def services(self) -> Sequence[Service]:
+        """What must run while this Airflow does."""
+        ...
+
+    def api(self) -> AirflowApi:
+        """A logged-in client."""
+        ...
 
 
 class Tour:
     """One demo; the servers it starts are stopped when the `ExitStack` it was given closes."""
 
+    TARGET: ClassVar[Target] = DEMO
+
     def __init__(self, settings: Settings, narrator: Narrator, stack: ExitStack) -> None:
         self.settings = settings
         self.narrator = narrator
-        self._stack = stack
-        self._streams: dict[str, Stream] = {}
+        self.stack = stack
+        self.streams: dict[str, Stream] = {}
+        self.runs: list[DagRun] = []
         self.has_started = False
 
     def run(self) -> None:
         """Everything from the checks to the summary, and then, unless `once`, waiting for Ctrl-C."""
-        self._check()
+        self.check()
         server = self._start_s3()
         was_there = self._bucket_exists(server)
         if was_there:
             self._land_missed()
-        airflow = self._start_airflow(server)
+        airflow = self.start_airflow(server)
         with airflow.api() as api:
             ids = self._wait_for_dags(api)
-            self._run_dags(api, "Bootstrap the bucket", [i for i in ids if i.startswith("1-")])
+            self.run_dags(api, "Bootstrap the bucket", [i for i in ids if i.startswith("1-")])
             if not was_there:
                 self._land_missed()
-            self._run_dags(api, "Ingest", [i for i in ids if i.startswith("2-")])
-            self._run_dags(api, "Batch: bronze, silver, gold", [i for i in ids if i.startswith("3-")])
-            self._run_dags(api, "Serving: merge, publish", [i for i in ids if i.startswith("4-")])
+            self.run_dags(api, "Ingest", [i for i in ids if i.startswith("2-")])
+            self.run_batch(api, [i for i in ids if i.startswith("3-")])
+            self.run_dags(api, "Serving: merge, publish", [i for i in ids if i.startswith("4-")])
         self._summarise(airflow)
+        self.judge()
         if not self.settings.once:
             self._stay_up(server, airflow)
 
-    def _check(self) -> None:
+    @classmethod
+    def services_of(cls, settings: Settings) -> list[Service]:
+        """What a tour of this kind starts, whether it runs or not, in the order in which to stop it."""
+        return [airflow.service_in(settings.root / ".airflow"), seaweed.service_in(settings.local)]
+
+    def check(self) -> None:
+        """The step that looks whether this machine and the configuration are fit; reads the streams."""
         from strandline.spec.load import check_streams
 
         with self.narrator.step("Check this machine and the configuration") as step:
             found = prerequisites.check(self.settings.root)
-            self._streams, problems = check_streams(self.settings.config)
+            self.streams, problems = check_streams(self.settings.config)
             errors = [problem for problem in problems if problem.level == "error"]
-            if not self._streams:
+            if not self.streams:
                 raise ConfigError(errors) if errors else UsageError(f"no stream is declared in {self.settings.config}/streams")
-            step.result = f"{found}, {len(self._streams)} streams"
+            step.result = f"{found}, {len(self.streams)} streams"
         if errors:
             told = "\n".join(str(error) for error in errors)
             self.narrator.warn(f"These streams are left out, and Airflow shows why as an import error:\n{told}")
@@ -101,7 +107,7 @@ class Tour:
         with self.narrator.step("Start the S3 server (SeaweedFS)") as step:
             server = Seaweed(self.settings.local, self.settings.s3_port)
             server.stop()  # what a killed demo left running
-            self._stack.callback(server.stop)
+            self.stack.callback(server.stop)
             self.has_started = True
             server.start()
             step.result = server.endpoint_url
@@ -115,7 +121,8 @@ class Tour:
     def _bucket_exists(self, server: Seaweed) -> bool:
         return BUCKET in {bucket["Name"] for bucket in server.client().list_buckets()["Buckets"]}
 
-    def _start_airflow(self, server: Seaweed) -> Airflow:
+    def start_airflow(self, server: Seaweed) -> RunningAirflow:
+        """The step that starts Airflow over the lake in `server`; it is stopped with the tour."""
         with self.narrator.step("Start Airflow (takes about half a minute)") as step:
             airflow = Airflow(
                 self.settings.root,
@@ -124,10 +131,17 @@ class Tour:
                 secrets=server.credentials,
                 port=self.settings.airflow_port,
             )
-            self._stack.callback(airflow.stop)
+            self.stack.callback(airflow.stop)
             airflow.start(waiting=lambda missing: step.update(f"waiting for {missing}"))
             step.result = airflow.url
         return airflow
+
+    def run_batch(self, api: AirflowApi, ids: Sequence[str]) -> None:
+        """The step that runs the batch DAG."""
+        self.run_dags(api, "Batch: bronze, silver, gold", ids)
+
+    def judge(self) -> None:
+        """What is looked at after the summary; raises `DataError` when it is not as it must be."""
 
     def _wait_for_dags(self, api: AirflowApi) -> list[str]:
         from strandline.render import check
@@ -142,7 +156,7 @@ class Tour:
         now = datetime.now(UTC)
         with self.narrator.step("Land the intervals missed so far") as step:
             step.update("looking at what has landed")
-            missed = history.missed(LAKE, self._streams, now, HISTORY)
+            missed = history.missed(LAKE, self.streams, now, HISTORY)
             if not any(missed.values()):
                 step.result = "none"
                 return
@@ -152,7 +166,8 @@ class Tour:
             first = min(intervals[0].start for intervals in missed.values() if intervals)
             step.result = f"{landed.lines:,} lines in {landed.intervals:,} micro-batches since {first:%Y-%m-%d %H:%M} UTC"
 
-    def _run_dags(self, api: AirflowApi, title: str, ids: Sequence[str]) -> None:
+    def run_dags(self, api: AirflowApi, title: str, ids: Sequence[str]) -> list[DagRun]:
+        """One run of each DAG, all started together, once all have succeeded; raises `DataError` when one fails."""
         with self.narrator.step(f"{title} ({len(ids)} DAG{'s' * (len(ids) > 1)})") as step:
             step.update("unpausing")
             runs = [start_run(api, dag_id) for dag_id in ids]
@@ -161,8 +176,10 @@ class Tour:
                 api.wait(run, progress=lambda states, prefix=prefix: step.update(prefix + task_counts(states)))  # type: ignore[misc]
             kinds = sorted({run.kind for run in runs})
             step.result = f"{len(runs)} succeeded ({', '.join(kinds)})"
+        self.runs += runs
+        return runs
 
-    def _summarise(self, airflow: Airflow) -> None:
+    def _summarise(self, airflow: RunningAirflow) -> None:
         from strandline import status
         from strandline.lake.lake import Lake
         from strandline.local import summary
@@ -170,7 +187,7 @@ class Tour:
 
         lake = Lake.open(LAKE)
         runtime = Runtime(lake)
-        streams = list(self._streams.values())
+        streams = list(self.streams.values())
         console = self.narrator.console
         with self.narrator.step("Read what was produced"):
             measured = status.layout(runtime, streams)
@@ -192,13 +209,14 @@ class Tour:
         if faults:
             raise DataError("not every line is accounted for: " + "; ".join(faults))
 
-    def _stay_up(self, server: Seaweed, airflow: Airflow) -> None:
-        self.narrator.console.print("\nThe schedules are live. Ctrl-C stops everything; `make demo` goes on from here.\n")
+    def _stay_up(self, server: Seaweed, airflow: RunningAirflow) -> None:
+        again = f"`make {self.settings.target.up}` goes on from here"
+        self.narrator.console.print(f"\nThe schedules are live. Ctrl-C stops everything; {again}.\n")
         while True:
             time.sleep(1.0)
-            for name, part in (("SeaweedFS", server), ("Airflow", airflow)):
-                if not part.is_running():
-                    raise processes.ProcessError(f"{name} ended by itself. The end of {part.log}:\n{processes.tail(part.log)}")
+            for service in (server.service, *airflow.services):
+                if not service.is_running():
+                    raise service.failure("ended by itself")
 
 
 def start_run(api: AirflowApi, dag_id: str, patience: float = 20.0) -> DagRun:
@@ -226,12 +244,3 @@ def task_counts(states: Mapping[str, str]) -> str:
     waiting = sorted(task for task, state in states.items() if state == "up_for_retry")
     text = f"{done} of {len(states)} tasks done, {running} running"
     return f"{text}, waiting to retry {', '.join(waiting)}" if waiting else text
-
-
-def _port(environment: Mapping[str, str], name: str) -> int | None:
-    text = environment.get(name, "").strip()
-    if not text:
-        return None
-    if not text.isdecimal() or not 1024 <= int(text) <= 55_000:
-        raise UsageError(f"{name} is a port number from 1024 to 55000 (saw {text!r}); gRPC uses that number plus 10000")
-    return int(text)

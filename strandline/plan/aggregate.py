@@ -56,7 +56,7 @@ def _measured(metric: Metric, stream: Stream, dialect: Dialect, columns: Columns
     if metric.kind == "sum":
         return dialect.sum(value, type_, places)
     if metric.kind == "avg":
-        return dialect.average(value, places)
+        return dialect.average(value, type_, places)
     if metric.kind == "quantile":
         return dialect.quantile(value, metric.q if metric.q is not None else 0.5)
     if metric.kind == "count_distinct":

@@ -25,7 +25,7 @@ class Dialect(Protocol):
         ...
 
     def expression(self, tree: exp.Expression) -> str:
-        """A user's expression; an error in evaluating it for one row is NULL for that row."""
+        """A user's expression, as `strandline.spec.expressions.tree` makes it; an error in one row is NULL for that row."""
         ...
 
     def type_name(self, type_: FieldType, scale: int | None = None, precision: int = 18) -> str:
@@ -41,11 +41,14 @@ class Dialect(Protocol):
         ...
 
     def sum(self, value: str, type_: FieldType, scale: int) -> str:
-        """The exact sum as a value of the type, whatever the order of the rows; NULL of no values."""
+        """The exact sum as a value of the type, whatever the order of the rows; NULL of no values, or where it does not fit.
+
+        A number counts as a decimal of that scale: multiplied by the power of ten and rounded, halves away from zero.
+        """
         ...
 
-    def average(self, value: str, scale: int) -> str:
-        """The exact sum divided by the count."""
+    def average(self, value: str, type_: FieldType, scale: int) -> str:
+        """The double nearest to the exact sum, divided by the count."""
         ...
 
     def quantile(self, value: str, q: float) -> str:

@@ -81,7 +81,9 @@ class Columns:
 
         def settle(node: exp.Expression) -> exp.Expression:
             if isinstance(node, exp.Column):
-                return exp.column(exp.to_identifier("_landing_end" if node.name == "now" else node.name, quoted=True))
+                column = exp.column(exp.to_identifier("_landing_end" if node.name == "now" else node.name, quoted=True))
+                column.meta.update(node.meta)
+                return column
             return node
 
         return self.dialect.expression(self.typed(text).tree.copy().transform(settle))
@@ -212,7 +214,7 @@ def _warnings(stream: Stream, dialect: Dialect, columns: Columns) -> str:
     """The names of the `warn` rules a row does not meet, by commas; NULL when it meets all."""
     warned = [rule for rule in stream.rules if rule.action == "warn"]
     if not warned:
-        return "CAST(NULL AS VARCHAR)"
+        return f"CAST(NULL AS {dialect.type_name('string')})"
     parts = [f"CASE WHEN {_broken(rule, columns)} THEN {dialect.literal(rule.name)} END" for rule in warned]
     return f"NULLIF(concat_ws(',', {', '.join(parts)}), '')"
 

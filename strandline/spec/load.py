@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from strandline.errors import ConfigError, Problem
 from strandline.spec.defaults import Defaults, defaults_beside, read_defaults, with_defaults
 from strandline.spec.document import Document, parse_document, read_document
 from strandline.spec.draft import Draft
-from strandline.spec.model import Retention, Stream, Team
+from strandline.spec.model import Engine, Retention, Stream, Team
 from strandline.spec.sections.examples import read_tests
 from strandline.spec.sections.fields import read_fields
 from strandline.spec.sections.generator import check_generator
@@ -163,6 +163,7 @@ def _stream(draft: Draft) -> Stream | None:
         fields=fields,
         path=draft.document.path,
         interval=duration(value.get("interval", "5m")),
+        engine=engine_of(value.get("engine", {})),
         deduplicate_within=schema.get("deduplicate", {}).get("within", "event_date"),
         allowed_lateness=duration(lateness) if lateness else None,
         future_skew=duration(skew) if skew else None,
@@ -176,6 +177,11 @@ def _stream(draft: Draft) -> Stream | None:
         retention=Retention(**{key: duration(text) for key, text in retention.items()}),
         tests=tests,
     )
+
+
+def engine_of(value: str | Mapping[str, str]) -> Engine:
+    """The engine that a YAML value names: its type, or a mapping with it and the connection."""
+    return Engine(**({"type": value} if isinstance(value, str) else value))  # type: ignore[arg-type]
 
 
 def _check_name(draft: Draft) -> None:

@@ -236,6 +236,14 @@ class StreamTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Engine:
+    """What computes a stream's tables: `duckdb` in the task's process, or `spark` on the cluster that `connection` names."""
+
+    type: Literal["duckdb", "spark"] = "duckdb"
+    connection: str = "spark_default"
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """One stream: everything that follows from its YAML file.
 
@@ -256,6 +264,7 @@ class Stream:
     usage: str = ""
     tags: tuple[str, ...] = ()
     interval: timedelta = timedelta(minutes=5)
+    engine: Engine = Engine()
     sequence_by: tuple[str, ...] = ()
     deduplicate_within: Literal["event_date", "stream"] = "event_date"
     allowed_lateness: timedelta | None = None

@@ -36,6 +36,8 @@ _TITLES = {
     "metric": "gold.<table>.metrics.<metric>",
     "field": "schema.fields[]",
     "rule": "quality[]",
+    "engine": "engine",
+    "engineMapping": "engine",
     "budget": "budgets.<name>",
     "budgetMapping": "budgets.<name>",
     "panel": "dashboard[]",

@@ -7,25 +7,26 @@ parsed again; so a field that was declared later has the value that was always t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
+from strandline.engines.port import Scan
 from strandline.lake.tables import DataFile, Snapshot
 from strandline.lines.arrays import ParsedArrays, parse_array
 from strandline.lines.parse import parse_lines
 from strandline.plan import schemas
 from strandline.spec.model import Stream
 
-_ROWS = 8_192
 VERSION = "_contract_version"
 
 
 def landed_lines(
     stream: Stream, snapshot: Snapshot, files: Sequence[DataFile], *, anew: bool = False
-) -> pads.Dataset | pa.RecordBatchReader:
-    """The files' rows in the realtime schema (a reader can be read once).
+) -> pads.FileSystemDataset | list[Scan]:
+    """The files' rows in the realtime schema.
 
     Files that hold lines of another contract version are parsed again, with `anew` all are.
     """
@@ -35,17 +36,20 @@ def landed_lines(
         return with_columns(snapshot.dataset(files=files), schema)
     kept = {f.path for f in stale}
     current = [f for f in files if f.path not in kept]
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        yield from _parsed_again(stream, snapshot, stale, schema)
-        if current:
-            for batch in snapshot.dataset(files=current).to_batches(filter=pads.field("_line") > 0, batch_size=_ROWS):
-                yield _as_landed(batch, schema)
-
-    return pa.RecordBatchReader.from_batches(schema, batches())
+    scans = [again(stream, snapshot.dataset(files=stale), pads.field("_line") > 0)]
+    if current:
+        scans.append(Scan(with_columns(snapshot.dataset(files=current), schema), schema.names, pads.field("_line") > 0))
+    return scans
 
 
-def with_columns(dataset: pads.Dataset, schema: pa.Schema) -> pads.Dataset:
+def again(stream: Stream, data: pads.FileSystemDataset, where: pads.Expression | None) -> Scan:
+    """The lines of landed or refused rows, every declared field parsed from `_raw`."""
+    schema = schemas.realtime(stream)
+    own = [name for name in schema.names if name.startswith("_") or name == schemas.LANDING_DATE]
+    return Scan(data, own, where, partial(parsed_again, stream), schema)
+
+
+def with_columns(dataset: pads.FileSystemDataset, schema: pa.Schema) -> pads.FileSystemDataset:
     """The dataset with every column of `schema`; one that its table lacks yet is NULL."""
     full = dataset.schema
     for wanted in schema:
@@ -57,12 +61,6 @@ def with_columns(dataset: pads.Dataset, schema: pa.Schema) -> pads.Dataset:
 def is_current(stream: Stream, file: DataFile) -> bool:
     """Whether every line of a realtime or bronze file landed under the stream's contract version, by the log."""
     return file.minimum.get(VERSION) == file.maximum.get(VERSION) == stream.version
-
-
-def _parsed_again(stream: Stream, snapshot: Snapshot, files: Sequence[DataFile], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    own = [name for name in schema.names if name.startswith("_") or name == schemas.LANDING_DATE]
-    rows = snapshot.dataset(files=files).to_batches(columns=own, filter=pads.field("_line") > 0, batch_size=_ROWS)
-    yield from parsed_again(stream, rows)
 
 
 def parsed_again(stream: Stream, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -96,10 +94,6 @@ def parse_batch(stream: Stream, batch: pa.RecordBatch, prefix: str = "") -> Pars
         for column in parsed.columns.values():
             column[index] = None
     return ParsedArrays.of(parsed)
-
-
-def _as_landed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([_column(batch, f) for f in schema], schema=schema)
 
 
 def _column(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 
 from strandline.errors import DataError, TransientError
 from strandline.intervals import floor, intervals_between
-from strandline.lake.landings import STATISTICS, Landings, micro_batches
+from strandline.lake.copies import copy_files
+from strandline.lake.landings import STATISTICS, Landings
 from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.paths import bronze as bronze_path
 from strandline.lake.paths import realtime as realtime_path
@@ -21,7 +23,6 @@ from strandline.lake.tables import Commit, DataFile, Snapshot
 from strandline.plan import schemas
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
-from strandline.stages.again import with_columns
 
 _SHOWN = 5
 
@@ -78,11 +79,9 @@ def bronze(runtime: Runtime, stream: Stream, until: datetime) -> dict[str, int |
             return None
         _check_complete(stream, Landings(source), line, drawn)
         writer = table.writer(snapshot, schema, STATISTICS)
-        batches = micro_batches(source, taken)
         _copy(runtime, stream, source, taken, writer)
-        for batch in batches:
-            writer.widen("_source", batch.objects)
-        counts.update(intervals=len(batches), lines=sum(b.lines for b in batches))
+        intervals = len({f.minimum["_landing_start"] for f in taken})
+        counts.update(intervals=intervals, lines=sum(f.rows for f in taken) - intervals)  # each has a row of its own
         seen = max(line.realtime, source.ordinal)
         return Commit(add=writer.close(), positions={"watermark": int(drawn.timestamp()), "realtime": seen})
 
@@ -93,13 +92,14 @@ def bronze(runtime: Runtime, stream: Stream, until: datetime) -> dict[str, int |
 
 
 def _copy(runtime: Runtime, stream: Stream, source: Snapshot, files: Sequence[DataFile], writer: PartitionedWriter) -> None:
-    """The rows of the files, a day at a time, clustered by partition."""
+    """The files' rows as they are, by day and landing interval. Progress is told in lines."""
     ordered = sorted(files, key=lambda f: (f.partition, f.minimum["_landing_start"]))
-    for done in range(0, len(ordered), 64):
-        runtime.progress(f"bronze {stream.name}", done, len(ordered))
-        rows = with_columns(source.dataset(files=ordered[done : done + 64]), schemas.realtime(stream))
-        writer.write_all(rows.to_batches())
-    runtime.progress(f"bronze {stream.name}", len(ordered), len(ordered))
+    lines = list(accumulate(f.rows for f in ordered))
+
+    def told(done: int) -> None:
+        runtime.progress(f"bronze {stream.name}, lines", lines[done - 1], lines[-1])
+
+    copy_files(source, ordered, writer, told)
 
 
 def _check_complete(stream: Stream, landed: Landings, line: Line, drawn: datetime) -> None:

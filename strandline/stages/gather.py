@@ -20,7 +20,7 @@ from strandline.stages.again import with_columns
 from strandline.stages.touched import Touched
 
 if TYPE_CHECKING:
-    from strandline.engines.duckdb import DuckSession
+    from strandline.engines.port import Session
 
 _FAN = 8
 _SMALLEST = 32 << 10
@@ -35,7 +35,7 @@ class Gathered:
 
 
 def gather(
-    table: Table, snapshot: Snapshot, session: DuckSession, stream: Stream, days: Collection[date], leave: Collection[DataFile]
+    table: Table, snapshot: Snapshot, session: Session, stream: Stream, days: Collection[date], leave: Collection[DataFile]
 ) -> Gathered:
     """The levels of some days that are full, each written as one file; the files of `leave` are somebody else's."""
     gathered, written = [], []
@@ -57,12 +57,12 @@ def full_levels(files: Iterable[DataFile]) -> list[list[DataFile]]:
 
 
 def _as_one(
-    table: Table, snapshot: Snapshot, session: DuckSession, stream: Stream, day: date, files: Collection[DataFile]
+    table: Table, snapshot: Snapshot, session: Session, stream: Stream, day: date, files: Collection[DataFile]
 ) -> list[WrittenFile]:
     schema = schemas.unified(stream)
     writer = table.writer(snapshot, schema, unified_statistics(stream), ordinal=max(f.ordinal for f in files))
     session.register("gathered", with_columns(snapshot.dataset(files=files), schema))
-    writer.write_all(session.batches(f'SELECT * FROM gathered ORDER BY "{stream.event_time}"'))
+    session.write(f'SELECT * FROM gathered ORDER BY "{stream.event_time}"', writer)
     writer.touch(day)
     tags = Touched.by(files).tags()
     return [replace(each, tags=tags) for each in writer.close()]

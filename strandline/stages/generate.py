@@ -16,7 +16,7 @@ from strandline.lines.protect import ProtectedLine, Protector
 from strandline.runtime import Runtime
 from strandline.sources.source import RawLine, Reader, open_source
 from strandline.spec.model import Stream
-from strandline.stages.staged import ROWS, StagedLines, plain_batches, write_staged
+from strandline.stages.staged import ROWS, StagedLines, keep_freed_memory, plain_batches, write_staged
 
 CATCH_UP = 288
 _BYTES = 32 << 20
@@ -63,17 +63,18 @@ def unlanded(landed: Landings, intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def _stage_all(runtime: Runtime, stream: Stream, landed: Landings, waiting: Sequence[Interval]) -> list[str]:
+    keep_freed_memory()
     position = _Position(landed)
     reader = open_source(stream, objects=runtime.source_objects, http_headers=runtime.source_headers)
     protector = Protector(stream, runtime.keys)
     for done, each in enumerate(waiting):
-        runtime.progress(f"generate {stream.name}", done, len(waiting))
+        runtime.progress(f"generate {stream.name}, intervals", done, len(waiting))
         reached = None
         if len(waiting) == 1 or not runtime.lake.objects.exists(staging(stream.name, each)):  # one alone is put if absent
             reached = _stage(runtime, stream, each, reader, protector, position)
         if done + 1 < len(waiting) and stream.source.type != "generator":
             position.advance(reached or StagedLines(runtime.lake.objects, stream.name, each).read_position())
-    runtime.progress(f"generate {stream.name}", len(waiting), len(waiting))
+    runtime.progress(f"generate {stream.name}, intervals", len(waiting), len(waiting))
     return [each.key for each in waiting]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from strandline.engines.port import Scan
 from strandline.intervals import GRAINS
 from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.paths import gold as gold_path
@@ -17,6 +18,7 @@ from strandline.lake.paths import silver as silver_path
 from strandline.lake.tables import Commit, Snapshot, Table
 from strandline.plan import schemas
 from strandline.plan.aggregate import aggregate
+from strandline.plan.dialect import Dialect
 from strandline.plan.judge import event_moment
 from strandline.runtime import Runtime
 from strandline.spec.model import GoldTable, Grain, Stream
@@ -24,7 +26,7 @@ from strandline.stages.again import with_columns
 from strandline.stages.touched import moment_of, touched_since
 
 if TYPE_CHECKING:
-    from strandline.engines.duckdb import DuckEngine, DuckSession
+    from strandline.engines.port import Session
 
 DEFINITION = "definition"
 """The position of an aggregate that changes with its declaration."""
@@ -51,7 +53,7 @@ def refresh(
     All are, when the table is defined otherwise than when it was last computed.
     """
     schema = schemas.gold(stream, declared, served=served)
-    definition = definition_of(runtime.engine, stream, declared, served=served)
+    definition = definition_of(runtime.engine.dialect, stream, declared, served=served)
     written = 0
 
     def decide(snapshot: Snapshot) -> Commit | None:
@@ -63,7 +65,7 @@ def refresh(
             return None
         touched = _touched(stream, declared, source, None if anew else reached)
         writer = table.writer(snapshot, schema, ("window_start", "_as_of"))
-        with runtime.engine.session() as session:
+        with runtime.engine_of(stream).session() as session:
             if isinstance(touched, dict):
                 removed = snapshot.files_of(touched)
                 _write_windows(session, stream, declared, source, snapshot.dataset(files=removed), touched, writer, served)
@@ -99,7 +101,7 @@ def _touched(
 
 
 def _write_days(
-    session: DuckSession,
+    session: Session,
     stream: Stream,
     declared: GoldTable,
     source: Snapshot,
@@ -112,11 +114,11 @@ def _write_days(
     if files:
         session.register("rows", with_columns(source.dataset(files=files), _source_schema(stream, served)))
         sql = aggregate(stream, declared, session.dialect, "rows", served=served)
-        writer.write_all(session.batches(f"SELECT * FROM ({sql}) AS a ORDER BY event_date, window_start"))
+        session.write(f"SELECT * FROM ({sql}) AS a ORDER BY event_date, window_start", writer)
 
 
 def _write_windows(
-    session: DuckSession,
+    session: Session,
     stream: Stream,
     declared: GoldTable,
     source: Snapshot,
@@ -138,7 +140,7 @@ def _write_windows(
     windows = ", ".join(f"TIMESTAMP '{start:%Y-%m-%d %H:%M:%S}'" for starts in touched.values() for start in sorted(starts))
     schema = schemas.gold(stream, declared, served=served)
     names = ", ".join(dialect.quote(name) for name in schema.names)
-    session.register("before", with_columns(before, schema).scanner().to_reader())
+    session.register("before", Scan(with_columns(before, schema)))
     parts = [f"SELECT {names} FROM before WHERE window_start NOT IN ({windows})"]
     if held:
         rows = with_columns(source.dataset(files=held, may_hold=may_hold), _source_schema(stream, served))
@@ -146,7 +148,7 @@ def _write_windows(
         window = dialect.window_start(event_moment(stream, dialect), declared.grain)
         chosen = f"(SELECT * FROM source_rows WHERE {window} IN ({windows})) AS rows"
         parts.append(f"SELECT {names} FROM ({aggregate(stream, declared, dialect, chosen, served=served)}) AS a")
-    writer.write_all(session.batches(f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS u ORDER BY event_date, window_start"))
+    session.write(f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS u ORDER BY event_date, window_start", writer)
 
 
 def _source_schema(stream: Stream, served: bool) -> pa.Schema:
@@ -173,10 +175,10 @@ def _within(column: str, spans: Iterable[tuple[datetime, datetime]]) -> pads.Exp
     return found
 
 
-def definition_of(engine: DuckEngine, stream: Stream, declared: GoldTable, *, served: bool) -> int:
-    """A positive number that changes with what an aggregate computes."""
+def definition_of(dialect: Dialect, stream: Stream, declared: GoldTable, *, served: bool) -> int:
+    """A positive number that changes with what an aggregate computes, told in one dialect whatever the engine."""
     schema = schemas.gold(stream, declared, served=served)
-    text = f"{aggregate(stream, declared, engine.dialect, 'rows', served=served)}\n{schema.to_string()}"
+    text = f"{aggregate(stream, declared, dialect, 'rows', served=served)}\n{schema.to_string()}"
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) + 1
 
 

@@ -23,7 +23,7 @@ from strandline.runtime import Runtime, silent
 from strandline.spec.model import Stream
 from strandline.stages.again import parse_batch
 from strandline.stages.generate import generate, generate_intervals, landings, pending, unlanded
-from strandline.stages.staged import StagedLines
+from strandline.stages.staged import StagedLines, keep_freed_memory
 
 INTERVALS_A_COMMIT = 48
 
@@ -44,12 +44,13 @@ def land_intervals(runtime: Runtime, stream: Stream, intervals: Iterable[Interva
 
 
 def _land_all(runtime: Runtime, stream: Stream, known: Landings, waiting: Sequence[Interval]) -> dict[str, int]:
+    keep_freed_memory()
     counts = {"intervals": 0, "lines": 0, "unparsed": 0}
     for first in range(0, len(waiting), INTERVALS_A_COMMIT):
-        runtime.progress(f"land {stream.name}", first, len(waiting))
+        runtime.progress(f"land {stream.name}, intervals", first, len(waiting))
         landed = _commit(runtime, stream, waiting[first : first + INTERVALS_A_COMMIT], None if first else known.realtime)
         counts = {name: counts[name] + landed.get(name, 0) for name in counts}
-    runtime.progress(f"land {stream.name}", len(waiting), len(waiting))
+    runtime.progress(f"land {stream.name}, intervals", len(waiting), len(waiting))
     return counts
 
 
@@ -70,12 +71,12 @@ def ingest_intervals(runtime: Runtime, stream: Stream, intervals: Iterable[Inter
         group = ordered[first : first + INTERVALS_A_COMMIT]
 
         def staged(what: str, done: int, total: int | None, first: int = first) -> None:
-            runtime.progress(f"ingest {stream.name}", first + done, len(ordered))
+            runtime.progress(f"ingest {stream.name}, intervals", first + done, len(ordered))
 
         generate_intervals(replace(runtime, progress=staged), stream, group)
         landed = land_intervals(quiet, stream, group)
         counts = {name: counts[name] + landed[name] for name in counts}
-    runtime.progress(f"ingest {stream.name}", len(ordered), len(ordered))
+    runtime.progress(f"ingest {stream.name}, intervals", len(ordered), len(ordered))
     return counts
 
 
@@ -93,7 +94,7 @@ def _commit(runtime: Runtime, stream: Stream, intervals: Sequence[Interval], kno
             return None
         written = []
         for each in missing:
-            writer = table.writer(snapshot, schema, STATISTICS)
+            writer = table.writer(snapshot, schema, STATISTICS).lean()
             _write(runtime, stream, each, landed, writer, counts)
             written += writer.close()
         counts["intervals"] = len(missing)
@@ -107,7 +108,7 @@ def _commit(runtime: Runtime, stream: Stream, intervals: Sequence[Interval], kno
 def _write(
     runtime: Runtime, stream: Stream, interval: Interval, landed: Landings, writer: PartitionedWriter, counts: dict[str, int]
 ) -> None:
-    """One interval's rows, then its own row in a row group apart."""
+    """One interval's rows, then its own row."""
     staged = StagedLines(runtime.lake.objects, stream.name, interval)
     lines = 0
     for batch in staged:
@@ -119,7 +120,6 @@ def _write(
         lines += rows.num_rows
         counts["unparsed"] = counts.get("unparsed", 0) + rows.num_rows - rows["_reason"].null_count
     objects = [name for name in staged.position.get("objects", ()) if not _is_taken(stream, name, landed)]
-    writer.end_row_group()
     writer.write(_own_row(stream, interval, {**staged.position, "objects": objects, "lines": lines}))
     writer.widen("_source", objects)
     counts["lines"] = counts.get("lines", 0) + lines

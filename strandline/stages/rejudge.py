@@ -7,15 +7,17 @@ than the contract version that judged them) are written again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pyarrow.dataset as pads
 
 from strandline.contracts import canonical, contracts_under, identity
+from strandline.engines.port import Relation, Scan
 from strandline.errors import UsageError
 from strandline.lake import paths
 from strandline.lake.tables import DataFile, Snapshot
@@ -29,7 +31,7 @@ from strandline.stages.rows import JUDGED, Judged, check_fail_rules, counts_of, 
 from strandline.stages.silver import dates_of_same_keys, ledger_total
 
 if TYPE_CHECKING:
-    from strandline.engines.duckdb import DuckEngine, DuckSession
+    from strandline.engines.port import Engine, Session
 
 BEFORE, AFTER = "silver_before", "silver_after"
 REFUSED_BEFORE, REFUSED_AFTER = "refused_before", "refused_after"
@@ -108,9 +110,7 @@ class Rejudged:
     retyped: bool = False
 
 
-def rejudge(
-    runtime: Runtime, engine: DuckEngine, session: DuckSession, stream: Stream, tables: Tables, scope: Scope
-) -> Rejudged:
+def rejudge(runtime: Runtime, engine: Engine, session: Session, stream: Stream, tables: Tables, scope: Scope) -> Rejudged:
     """Judges the scope's lines again and compares. Raises `DataError` for a broken `fail` rule, `UsageError` for a range that
     this change does not allow.
     """
@@ -164,12 +164,9 @@ def _check(stream: Stream, tables: Tables, scope: Scope, everything: bool, horiz
         )
 
 
-def _judge(
-    engine: DuckEngine, session: DuckSession, stream: Stream, tables: Tables, scope: Scope, horizon: date | None
-) -> Judged:
+def _judge(engine: Engine, session: Session, stream: Stream, tables: Tables, scope: Scope, horizon: date | None) -> Judged:
     if scope.kind == "replay":
-        reader = pa.RecordBatchReader.from_batches(schemas.realtime(stream), _quarantined(stream, tables, scope, horizon))
-        judged = judge_lines(engine, session, stream, reader)
+        judged = judge_lines(engine, session, stream, _quarantined(stream, tables, scope, horizon))
     elif tables.bronze is None or not tables.taken:
         judged = judge_lines(engine, session, stream, schemas.realtime(stream).empty_table())
     else:
@@ -181,7 +178,7 @@ def _judge(
     return judged
 
 
-def _narrowed(session: DuckSession, tables: Tables, scope: Scope, judged: Judged, horizon: date | None) -> Judged:
+def _narrowed(session: Session, tables: Tables, scope: Scope, judged: Judged, horizon: date | None) -> Judged:
     """Only the lines of the range's event dates, and those that have none and are not shown on another day."""
     undated = "j.event_date IS NULL"
     if horizon:
@@ -197,17 +194,20 @@ def _narrowed(session: DuckSession, tables: Tables, scope: Scope, judged: Judged
     return Judged(judged.judgement, counts_of(session, judged.judgement), dates)
 
 
-def _quarantined(stream: Stream, tables: Tables, scope: Scope, horizon: date | None) -> Iterator[pa.RecordBatch]:
+def _quarantined(stream: Stream, tables: Tables, scope: Scope, horizon: date | None) -> Relation:
     """The refused lines of the scope in the realtime schema, parsed again."""
-    if tables.quarantine is None:
-        return
-    files = [f for f in tables.quarantine.files if scope.holds(f.partition) and (not horizon or _later(f, horizon))]
-    if not files:
-        return
+    held = tables.quarantine.files if tables.quarantine else ()
+    files = [f for f in held if scope.holds(f.partition) and (not horizon or _later(f, horizon))]
+    if tables.quarantine is None or not files:
+        return schemas.realtime(stream).empty_table()
     chosen = pads.field("_reason").isin(sorted(scope.reasons)) if scope.reasons else None
+    through = partial(_refused_again, stream)
+    return Scan(tables.quarantine.dataset(files=files), None, chosen, through, schemas.realtime(stream))
+
+
+def _refused_again(stream: Stream, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     renamed = {"_field": "_reason_field", "_detail": "_reason_detail"}
-    rows = tables.quarantine.dataset(files=files).to_batches(filter=chosen, batch_size=8_192)
-    yield from parsed_again(stream, (row.rename_columns([renamed.get(n, n) for n in row.schema.names]) for row in rows))
+    return parsed_again(stream, (rows.rename_columns([renamed.get(n, n) for n in rows.schema.names]) for rows in batches))
 
 
 def _later(file: DataFile, horizon: date) -> bool:
@@ -215,8 +215,8 @@ def _later(file: DataFile, horizon: date) -> bool:
 
 
 def _silver(
-    engine: DuckEngine,
-    session: DuckSession,
+    engine: Engine,
+    session: Session,
     stream: Stream,
     tables: Tables,
     scope: Scope,
@@ -246,7 +246,7 @@ def _silver(
     return tuple(sorted(changed)), sum(after.get(day, 0) for day in changed) - before, sum(after.values())
 
 
-def _as_typed(engine: DuckEngine, stream: Stream, silver: Snapshot) -> str:
+def _as_typed(engine: Engine, stream: Stream, silver: Snapshot) -> str:
     """The select list of silver's columns in the types of today; NULL where a value cannot be one of these."""
     other = set(silver.retyped(schemas.silver(stream)))
     types = {f.name: engine.dialect.type_name(f.type, f.scale) for f in stream.fields}
@@ -255,7 +255,7 @@ def _as_typed(engine: DuckEngine, stream: Stream, silver: Snapshot) -> str:
     return ", ".join(f"TRY_CAST({q} AS {types[n]}) AS {q}" if n in other else q for n, q in quoted.items())
 
 
-def differing(engine: DuckEngine, session: DuckSession, one: str, other: str, names: list[str], by: str) -> list[date]:
+def differing(engine: Engine, session: Session, one: str, other: str, names: list[str], by: str) -> list[date]:
     """The days (column `by`) on which two relations differ in more than the contract version that judged the rows."""
     columns = ", ".join(engine.dialect.quote(name) for name in names if name != _UNCOMPARED)
 
@@ -267,7 +267,7 @@ def differing(engine: DuckEngine, session: DuckSession, one: str, other: str, na
 
 
 def _quarantine(
-    engine: DuckEngine, session: DuckSession, stream: Stream, tables: Tables, judged: Judged, horizon: date | None
+    engine: Engine, session: Session, stream: Stream, tables: Tables, judged: Judged, horizon: date | None
 ) -> tuple[tuple[date, ...], dict[str, int]]:
     """The landing dates whose refused lines differ, and by how many of each reason they grow."""
     names = schemas.quarantine().names

@@ -38,7 +38,7 @@ from strandline.stages.silver import (
 )
 
 if TYPE_CHECKING:
-    from strandline.engines.duckdb import DuckSession
+    from strandline.engines.port import Session
 
 REASONS = (
     "not_utf8", "not_json", "not_object", "duplicate_key", "number_range", "lone_surrogate", "nul", "too_long", "too_deep",
@@ -118,11 +118,11 @@ def _restate(work: _Work) -> dict[str, int]:
     if not retyped:
         _end_half_step(runtime, stream)
     tables = Tables.of(runtime, stream)
-    with runtime.engine.session() as session:
-        found = rejudge(runtime, runtime.engine, session, stream, tables, scope)
+    with runtime.engine_of(stream).session() as session:
+        found = rejudge(runtime, runtime.engine_of(stream), session, stream, tables, scope)
         if scope.whole:
             counts = found.judged.counts
-            check_budgets(runtime.engine, session, stream, counts, counts.lines - counts.quarantined - found.rows)
+            check_budgets(runtime.engine_of(stream), session, stream, counts, counts.lines - counts.quarantined - found.rows)
         runtime.progress(f"{scope.kind} {stream.name}: write", 0, None)
         _commit_silver(work, session, tables, found)
         if not retyped:
@@ -144,7 +144,7 @@ def _end_half_step(runtime: Runtime, stream: Stream) -> None:
         silver(runtime, stream)
 
 
-def _commit_silver(work: _Work, session: DuckSession, tables: Tables, found: Rejudged) -> None:
+def _commit_silver(work: _Work, session: Session, tables: Tables, found: Rejudged) -> None:
     stream, scope = work.stream, work.scope
     table, schema = work.runtime.lake.table(paths.silver(stream.name)), schemas.silver(stream)
     expected = tables.silver.ordinal if tables.silver else 0
@@ -157,7 +157,7 @@ def _commit_silver(work: _Work, session: DuckSession, tables: Tables, found: Rej
             return None
         writer = table.writer(snapshot, schema, silver_statistics(stream))
         chosen = f'SELECT * FROM {AFTER} WHERE event_date IN ({_dates(found.days)}) ORDER BY event_date, "{stream.event_time}"'
-        writer.write_all(session.batches(chosen))
+        session.write(chosen, writer)
         for day in found.days:
             writer.touch(day)  # who follows silver hears of a day that has no row left
         positions = {
@@ -179,7 +179,7 @@ def _dates(days: tuple[date, ...]) -> str:
     return ", ".join(f"DATE '{day}'" for day in days) or "NULL"
 
 
-def _commit_quarantine(work: _Work, session: DuckSession, tables: Tables, found: Rejudged) -> None:
+def _commit_quarantine(work: _Work, session: Session, tables: Tables, found: Rejudged) -> None:
     stream = work.stream
     table, schema = work.runtime.lake.table(paths.quarantine(stream.name)), schemas.quarantine()
     expected = tables.quarantine.version if tables.quarantine else None
@@ -202,7 +202,7 @@ def _commit_quarantine(work: _Work, session: DuckSession, tables: Tables, found:
             session.register("held_days", snapshot.dataset(files=files))
             same = f"SELECT 1 FROM {JUDGED} j WHERE j._landing_start = q._landing_start AND j._line = q._line"
             sql += f" UNION ALL SELECT {names} FROM held_days q WHERE NOT EXISTS ({same})"
-        writer.write_all(session.batches(f"SELECT * FROM ({sql}) AS r ORDER BY landing_date, _landing_start, _line"))
+        session.write(f"SELECT * FROM ({sql}) AS r ORDER BY landing_date, _landing_start, _line", writer)
         return Commit(writer.close(), files, positions, {"contract": work.contract.path, "restatement": work.scope.kind})
 
     table.commit(schema, decide, schemas.LANDING_DATE)

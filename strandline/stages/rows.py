@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from strandline.engines.port import Relation, Scan
 from strandline.errors import DataError
 from strandline.lake.tables import DataFile, Snapshot
 from strandline.plan.dialect import Dialect
@@ -20,11 +21,11 @@ from strandline.spec.model import Budget, Stream
 from strandline.stages.again import landed_lines
 
 if TYPE_CHECKING:
-    from strandline.engines.duckdb import DuckEngine, DuckSession
+    from strandline.engines.port import Engine, Session
+    from strandline.lake.parquet import PartitionedWriter
 
 JUDGED = "judged"
 _Whole: TypeAlias = npt.NDArray[np.int64]
-Lines: TypeAlias = pa.Table | pads.Dataset | pa.RecordBatchReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,12 @@ class Judged:
     judgement: Judgement
     counts: Counts
     dates: tuple[date, ...]
-    apart: pads.Dataset | None = None
+    apart: pads.FileSystemDataset | None = None
 
 
 def judge_files(
-    engine: DuckEngine,
-    session: DuckSession,
+    engine: Engine,
+    session: Session,
     stream: Stream,
     snapshot: Snapshot,
     files: Sequence[DataFile],
@@ -69,13 +70,13 @@ def judge_files(
     return judged
 
 
-def judge_lines(engine: DuckEngine, session: DuckSession, stream: Stream, lines: Lines) -> Judged:
+def judge_lines(engine: Engine, session: Session, stream: Stream, lines: Relation) -> Judged:
     """Judge landed lines (the realtime schema) into the session's relation `judged`; `fail` rules refuse like others.
 
-    The raw bytes of a data set are left where they are: lines of megabytes would not fit into the engine's memory.
+    The raw bytes of a data set are left where they are where lines of megabytes would not fit into the engine's memory.
     """
     session.register("lines", lines)
-    apart = lines if isinstance(lines, pads.Dataset) else None
+    apart = lines if engine.keeps_bytes_apart and isinstance(lines, pads.FileSystemDataset) else None
     judgement = judge(stream, engine.dialect, raw=apart is None)
     session.materialise(JUDGED, judgement.sql)
     counts = counts_of(session, judgement)
@@ -83,7 +84,7 @@ def judge_lines(engine: DuckEngine, session: DuckSession, stream: Stream, lines:
     return Judged(judgement, counts, tuple(row["event_date"] for row in dates), apart)
 
 
-def counts_of(session: DuckSession, judgement: Judgement) -> Counts:
+def counts_of(session: Session, judgement: Judgement) -> Counts:
     """What became of the lines of `judged`."""
     reasons: dict[str, int] = {}
     lines = refused = unknown = 0
@@ -108,7 +109,7 @@ def counts_of(session: DuckSession, judgement: Judgement) -> Counts:
     return Counts(lines, refused, unknown, dict(sorted(reasons.items())), warnings)
 
 
-def check_fail_rules(stream: Stream, session: DuckSession, judgement: Judgement) -> None:
+def check_fail_rules(stream: Stream, session: Session, judgement: Judgement) -> None:
     """Raises `DataError`, naming the rules and a line each, when a line of `judged` breaks a `fail` rule."""
     if not judgement.failing:
         return
@@ -134,7 +135,7 @@ def refused_rows(judgement: Judgement, *, apart: bool = False) -> str:
 
     def cases(values: Sequence[str | None]) -> str:
         whens = "".join(f" WHEN {n} THEN {_text(v)}" for n, v in enumerate(values) if n and v is not None)
-        return f"CASE _verdict{whens} END" if whens else "CAST(NULL AS VARCHAR)"
+        return f"CASE _verdict{whens} END" if whens else "CAST(NULL AS STRING)"
 
     verdicts = judgement.verdicts
     source, last = JUDGED, " ORDER BY landing_date, _landing_start, _line"
@@ -169,29 +170,42 @@ def repeats(stream: Stream, dialect: Dialect, relation: str) -> str:
     return f"SELECT {', '.join(place)} FROM {ranked(stream, dialect, some, columns)} WHERE _rank > 1"
 
 
-def refused_batches(session: DuckSession, judged: Judged, rows: int) -> Iterator[pa.RecordBatch]:
-    """The rows of `refused_rows`, `rows` at once."""
+def write_refused(session: Session, judged: Judged, writer: PartitionedWriter, rows: int) -> None:
+    """Write the rows of `refused_rows`, `rows` at once where one process holds them."""
     if judged.apart is not None:
         places = session.table(f"SELECT _landing_start, _line FROM {JUDGED} WHERE _verdict IS NOT NULL")
-        schema = pa.schema([judged.apart.schema.field(name) for name in ("_landing_start", "_line", *BYTES)])
-        found = _lines_at(judged.apart, schema.names, _whole(places["_landing_start"]), _whole(places["_line"]))
-        session.register("refused_bytes", pa.RecordBatchReader.from_batches(schema, found))
-    yield from session.batches(refused_rows(judged.judgement, apart=judged.apart is not None), rows)
+        columns = ["_landing_start", "_line", *BYTES]
+        at = _LinesAt.of(_whole(places["_landing_start"]), _whole(places["_line"]))
+        schema = pa.schema([judged.apart.schema.field(name) for name in columns])
+        session.register("refused_bytes", Scan(judged.apart, columns, through=at, schema=schema))
+    session.write(refused_rows(judged.judgement, apart=judged.apart is not None), writer, rows)
 
 
-def _lines_at(lines: pads.Dataset, columns: list[str], starts: _Whole, numbers: _Whole) -> Iterator[pa.RecordBatch]:
-    """The lines that stand at the given places (landing start and number), read a row group at a time: most lines of a data
-    set need not reach the engine.
+@dataclass(frozen=True, slots=True)
+class _LinesAt:
+    """Of batches of lines, those that stand at some places (landing start and number): most lines of a data set need not reach
+    the engine.
     """
-    intervals, wide = np.unique(starts), int(numbers.max(initial=0)) + 1
-    wanted = np.unique(np.searchsorted(intervals, starts) * wide + numbers)
-    for batch in lines.to_batches(columns=columns, batch_readahead=1, fragment_readahead=1):
-        start, number = _whole(batch["_landing_start"]), _whole(batch["_line"])
-        interval = np.searchsorted(intervals, start)
-        known = (number < wide) & (np.append(intervals, 0)[interval] == start)
-        chosen = np.flatnonzero(known & np.isin(interval * wide + number, wanted, kind="sort"))
-        if len(chosen):
-            yield batch.take(pa.array(chosen))
+
+    intervals: _Whole
+    width: int
+    wanted: _Whole
+
+    @classmethod
+    def of(cls, starts: _Whole, numbers: _Whole) -> _LinesAt:
+        intervals, width = np.unique(starts), int(numbers.max(initial=0)) + 1
+        return cls(intervals, width, np.unique(np.searchsorted(intervals, starts) * width + numbers))
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            start, number = _whole(batch["_landing_start"]), _whole(batch["_line"])
+            interval = np.searchsorted(self.intervals, start)
+            known = (number < self.width) & (np.append(self.intervals, 0)[interval] == start)
+            places = interval * self.width + number
+            same = np.append(self.wanted, -1)[np.searchsorted(self.wanted, places)] == places
+            chosen = np.flatnonzero(known & same)
+            if len(chosen):
+                yield batch.take(pa.array(chosen))
 
 
 def _whole(values: pa.Array | pa.ChunkedArray) -> _Whole:
@@ -203,7 +217,7 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def check_budgets(engine: DuckEngine, session: DuckSession, stream: Stream, counts: Counts, duplicates: int) -> list[str]:
+def check_budgets(engine: Engine, session: Session, stream: Stream, counts: Counts, duplicates: int) -> list[str]:
     """The names of `warn` budgets that this run broke. Raises `DataError` for a broken `fail` budget."""
     broken = broken_budgets(engine, session, stream, counts, duplicates)
     for budget in broken:
@@ -213,7 +227,7 @@ def check_budgets(engine: DuckEngine, session: DuckSession, stream: Stream, coun
     return [budget.name for budget in broken]
 
 
-def broken_budgets(engine: DuckEngine, session: DuckSession, stream: Stream, counts: Counts, duplicates: int) -> list[Budget]:
+def broken_budgets(engine: Engine, session: Session, stream: Stream, counts: Counts, duplicates: int) -> list[Budget]:
     """The budgets that a run with these counts breaks, `warn` and `fail`; none for a run without lines."""
     if not counts.lines:
         return []
@@ -233,7 +247,7 @@ def budget_values(counts: Counts, duplicates: int) -> dict[str, Any]:
     }
 
 
-def _holds(engine: DuckEngine, session: DuckSession, budget: Budget, values: Mapping[str, Any]) -> bool:
+def _holds(engine: Engine, session: Session, budget: Budget, values: Mapping[str, Any]) -> bool:
     from strandline.plan.judge import budget_expression
 
     relation = ", ".join(f"{value!r} AS {engine.dialect.quote(name)}" for name, value in values.items())

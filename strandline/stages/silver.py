@@ -28,10 +28,10 @@ from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
-from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, refused_batches, repeats
+from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, repeats, write_refused
 
 if TYPE_CHECKING:
-    from strandline.engines.duckdb import DuckEngine, DuckSession
+    from strandline.engines.port import Engine, Session
 
 _TRIES = 5
 _ROWS, _LONG_ROWS = 127, 16  # of raw bytes at once: a batch of them stays below 2 GiB, whatever the lines
@@ -92,7 +92,7 @@ def _next_step(runtime: Runtime, stream: Stream) -> _Step | None:
 
 
 def _take(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int]:
-    started, lake, engine = time.monotonic(), runtime.lake, runtime.engine
+    started, lake, engine = time.monotonic(), runtime.lake, runtime.engine_of(stream)
     files = [f for f in step.bronze.files if step.base < f.ordinal <= step.target]
     with engine.session() as session:
         runtime.progress(f"silver {stream.name}: judge", 0, None)
@@ -127,8 +127,8 @@ class _Merged:
 
 def _merge(
     runtime: Runtime,
-    engine: DuckEngine,
-    session: DuckSession,
+    engine: Engine,
+    session: Session,
     stream: Stream,
     judged: Judged,
     before: Snapshot | None,
@@ -155,7 +155,7 @@ def _merge(
     return _Merged(sql, tuple(dates), duplicates, base, ordinal)
 
 
-def dates_of_same_keys(session: DuckSession, stream: Stream, before: Snapshot, engine: DuckEngine) -> list[date]:
+def dates_of_same_keys(session: Session, stream: Stream, before: Snapshot, engine: Engine) -> list[date]:
     """For keys unique over the whole stream: the dates that hold an event of a new key already."""
     if stream.deduplicate_within == "event_date":
         return []
@@ -166,7 +166,7 @@ def dates_of_same_keys(session: DuckSession, stream: Stream, before: Snapshot, e
     return [row["event_date"] for row in found]
 
 
-def _commit_quarantine(table: Table, session: DuckSession, judged: Judged, step: _Step) -> None:
+def _commit_quarantine(table: Table, session: Session, judged: Judged, step: _Step) -> None:
     schema = schemas.quarantine()
 
     def decide(snapshot: Snapshot) -> Commit | None:
@@ -175,15 +175,13 @@ def _commit_quarantine(table: Table, session: DuckSession, judged: Judged, step:
         writer = table.writer(snapshot, schema, ("_landing_start",))
         if judged.counts.quarantined:
             rows = _LONG_ROWS if "too_long" in judged.counts.reasons else _ROWS
-            writer.write_all(refused_batches(session, judged, rows))
+            write_refused(session, judged, writer, rows)
         return Commit(add=writer.close(), positions=_positions(step))
 
     table.commit(schema, decide, schemas.LANDING_DATE)
 
 
-def _commit_silver(
-    table: Table, session: DuckSession, stream: Stream, merged: _Merged, step: _Step, contract: Deployed
-) -> None:
+def _commit_silver(table: Table, session: Session, stream: Stream, merged: _Merged, step: _Step, contract: Deployed) -> None:
     schema = schemas.silver(stream)
 
     def decide(snapshot: Snapshot) -> Commit | None:
@@ -192,7 +190,7 @@ def _commit_silver(
         if (snapshot.position("bronze"), snapshot.ordinal) != (merged.base, merged.ordinal):
             raise SupersededError(f"silver of {stream.name} moved on")
         writer = table.writer(snapshot, schema, silver_statistics(stream))
-        writer.write_all(session.batches(f'{merged.sql} ORDER BY event_date, "{stream.event_time}"'))
+        session.write(f'{merged.sql} ORDER BY event_date, "{stream.event_time}"', writer)
         note = {"contract": contract.path}
         return Commit(add=writer.close(), remove=snapshot.files_of(merged.dates), positions=_positions(step), note=note)
 

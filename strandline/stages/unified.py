@@ -34,7 +34,7 @@ from strandline.stages.silver import CONTRACT, RESTATEMENTS
 from strandline.stages.touched import Touched, bucket
 
 if TYPE_CHECKING:
-    from strandline.engines.duckdb import DuckEngine, DuckSession
+    from strandline.engines.port import Engine, Session
 
 
 def refresh_unified(runtime: Runtime, stream: Stream, counts: dict[str, int]) -> None:
@@ -74,7 +74,7 @@ def _take_new(runtime: Runtime, stream: Stream, table: Table, realtime: Snapshot
     """Add what the realtime commits since the last position bring. New events go into a file of their own; only files holding
     an event that a new line is another version of are written again, each by itself.
     """
-    schema, engine = schemas.unified(stream), runtime.engine
+    schema, engine = schemas.unified(stream), runtime.engine_of(stream)
     anew = is_reused(runtime.lake.objects, stream)
 
     def decide(snapshot: Snapshot) -> Commit | None:
@@ -102,7 +102,7 @@ def _take_new(runtime: Runtime, stream: Stream, table: Table, realtime: Snapshot
 
 
 def _holding_same_events(
-    engine: DuckEngine, session: DuckSession, stream: Stream, snapshot: Snapshot, dates: Collection[date]
+    engine: Engine, session: Session, stream: Stream, snapshot: Snapshot, dates: Collection[date]
 ) -> list[DataFile]:
     """The files of unified that hold an event of which `judged` has another line; reads the key columns only."""
     key = list(stream.primary_key)
@@ -117,14 +117,14 @@ def _holding_same_events(
     first = session.table(f"SELECT DISTINCT {engine.dialect.quote(key[0])} FROM new_keys")[key[0]].combine_chunks()
     known = pa.types.is_string(first.type) or pa.types.is_int64(first.type)
     may_be = pads.field(key[0]).isin(first) if known else None  # most rows need not reach the engine
-    session.register("held", snapshot.rows_with_files(candidates, key, may_be))
+    session.register("held", snapshot.scan_with_files(candidates, key, may_be))
     same = " AND ".join(f"h.{engine.dialect.quote(name)} = n.{engine.dialect.quote(name)}" for name in key)
     found = {row["_file"] for row in session.rows(f"SELECT DISTINCT h._file FROM held h JOIN new_keys n ON {same}")}
     return [file for file in candidates if file.path in found]
 
 
 def _join(
-    engine: DuckEngine, session: DuckSession, stream: Stream, snapshot: Snapshot, holding: Sequence[DataFile]
+    engine: Engine, session: Session, stream: Stream, snapshot: Snapshot, holding: Sequence[DataFile]
 ) -> dict[str | None, int]:
     """How many rows of each file (None: of the new ones) stay, in the relation `merged`, where `_file` says whose they are.
 
@@ -132,10 +132,11 @@ def _join(
     """
     schema = schemas.unified(stream)
     names = _names(engine, schema)
-    fresh = f"SELECT {_served(engine, schema, schemas.PROVISIONAL)}, NULL AS _file FROM {JUDGED} WHERE _verdict IS NULL"
+    served = _served(engine, schema, schemas.PROVISIONAL)
+    fresh = f"SELECT {served}, CAST(NULL AS STRING) AS _file FROM {JUDGED} WHERE _verdict IS NULL"
     relation = f"({fresh})"
     if holding:
-        session.register("held_rows", snapshot.rows_with_files(holding, schema.names))
+        session.register("held_rows", snapshot.scan_with_files(holding, schema.names))
         session.materialise("existing", f"SELECT {names}, _file FROM held_rows")
         relation = f"({fresh} UNION ALL SELECT {names}, _file FROM existing)"
     session.materialise("merged", deduplicate(stream, engine.dialect, f"{relation} AS r", [*schema.names, "_file"]))
@@ -143,23 +144,23 @@ def _join(
 
 
 def _write_new(
-    engine: DuckEngine, table: Table, snapshot: Snapshot, session: DuckSession, stream: Stream, replaced: Sequence[DataFile]
+    engine: Engine, table: Table, snapshot: Snapshot, session: Session, stream: Stream, replaced: Sequence[DataFile]
 ) -> list[WrittenFile]:
-    """The files of `merged`: what stays of each replaced file by itself, and the new rows; each says which windows the commit
-    touched.
+    """The files of `merged`: what stays of the replaced ones, and apart from it the new rows; each says which windows the
+    commit touched.
     """
     schema, dialect = schemas.unified(stream), engine.dialect
     names, order = _names(engine, schema), f'ORDER BY event_date, "{stream.event_time}"'
     window = dialect.window_start(event_moment(stream, dialect), "5 minutes")
     touched = f"SELECT event_date, {window} AS window_start FROM merged WHERE _file IS NULL"
     writer = table.writer(snapshot, schema, unified_statistics(stream))
-    for file in replaced:
-        writer.write_all(session.batches(f"SELECT {names} FROM merged WHERE _file = {dialect.literal(file.path)} {order}"))
-        writer.end_file()
     if replaced:
+        listed = ", ".join(dialect.literal(file.path) for file in replaced)
+        session.write(f"SELECT {names} FROM merged WHERE _file IN ({listed}) {order}", writer)
+        writer.end_file()
         gone = "SELECT 1 FROM merged m WHERE m._file = e._file AND m._landing_start = e._landing_start AND m._line = e._line"
         touched += f" UNION SELECT event_date, {window} AS window_start FROM existing e WHERE NOT EXISTS ({gone})"
-    writer.write_all(session.batches(f"SELECT {names} FROM merged WHERE _file IS NULL {order}"))
+    session.write(f"SELECT {names} FROM merged WHERE _file IS NULL {order}", writer)
     buckets: dict[date, set[int]] = {}
     for row in session.rows(f"SELECT DISTINCT event_date, window_start FROM ({touched}) AS t"):
         buckets.setdefault(row["event_date"], set()).add(bucket(row["window_start"].replace(tzinfo=UTC)))
@@ -181,7 +182,7 @@ def _reconcile(
     After a rebuild also the days of the lines above the line, which the contract of today judges otherwise; what differs then,
     or after a replay, is `restated`, not drift.
     """
-    schema, engine = schemas.unified(stream), runtime.engine
+    schema, engine = schemas.unified(stream), runtime.engine_of(stream)
     line, anew = Line.of(silver), is_reused(runtime.lake.objects, stream)
     rebuilt = silver.position(CONTRACT)
     mark = rebuilt if rebuilt == digest_number(stream) else 0
@@ -238,8 +239,8 @@ class _Changed:
 
 
 def _differing(
-    engine: DuckEngine,
-    session: DuckSession,
+    engine: Engine,
+    session: Session,
     stream: Stream,
     snapshot: Snapshot,
     silver: Snapshot,
@@ -273,27 +274,27 @@ def _differing(
 
 
 def _write(
-    table: Table, snapshot: Snapshot, session: DuckSession, stream: Stream, schema: pa.Schema, days: Collection[date] = ()
+    table: Table, snapshot: Snapshot, session: Session, stream: Stream, schema: pa.Schema, days: Collection[date] = ()
 ) -> list[WrittenFile]:
     """The files of `merged`; one of `days` that has no row left gets an empty file, so that the analytics hear of it."""
     writer = table.writer(snapshot, schema, unified_statistics(stream))
-    writer.write_all(session.batches(f'SELECT * FROM merged ORDER BY event_date, "{stream.event_time}"'))
+    session.write(f'SELECT * FROM merged ORDER BY event_date, "{stream.event_time}"', writer)
     for day in days:
         writer.touch(day)
     return writer.close()
 
 
-def _served(engine: DuckEngine, schema: pa.Schema, status: str) -> str:
+def _served(engine: Engine, schema: pa.Schema, status: str) -> str:
     """The select list that makes silver columns into unified's."""
     own = {"_as_of": "_landing_end AS _as_of", "_status": f"'{status}' AS _status"}
     return ", ".join(own.get(name, engine.dialect.quote(name)) for name in schema.names)
 
 
-def _names(engine: DuckEngine, schema: pa.Schema, without: Collection[str] = ()) -> str:
+def _names(engine: Engine, schema: pa.Schema, without: Collection[str] = ()) -> str:
     return _listed(engine, [name for name in schema.names if name not in without])
 
 
-def _listed(engine: DuckEngine, names: Sequence[str]) -> str:
+def _listed(engine: Engine, names: Sequence[str]) -> str:
     return ", ".join(engine.dialect.quote(name) for name in names)
 
 

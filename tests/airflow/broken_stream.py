@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strandline.errors import ConfigError
-from strandline.local.airflow import USER, Airflow
+from strandline.local.airflow import Airflow
 from strandline.local.airflow_api import DagRun
+from strandline.local.airflow_settings import USER
 from strandline.local.credentials import Credentials
 from strandline.local.tour import start_run
 from strandline.spec.load import load_streams

@@ -113,7 +113,8 @@ def test_streams_side_by_side_give_the_same_tables(project: Project) -> None:
     assert list(told) == list(alone) == ["orders", "visits"]
     for stream in told:
         for step, counts in told[stream]["steps"].items():
-            assert counts | {"seconds": 0} == alone[stream]["steps"][step] | {"seconds": 0}
+            untold = {"seconds": 0, "pages": 0}  # who makes the index of both is a matter of time
+            assert counts | untold == alone[stream]["steps"][step] | untold
 
 
 def test_an_error_in_a_process_of_its_own_is_told_like_any_other(project: Project) -> None:

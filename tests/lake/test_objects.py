@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from strandline.errors import StorageError, UsageError
+from strandline.errors import StorageError, TransientError, UsageError
 from strandline.lake.objects import ObjectMissing, Objects, S3Credentials, open_objects
+from strandline.lake.s3 import classified
 from tests.conftest import S3Lake
 
 
@@ -112,6 +115,11 @@ def test_a_wrong_secret_is_refused_and_not_retried(s3_lake: S3Lake) -> None:
     wrong = replace(s3_lake.credentials, secret_access_key="not-the-secret")
     with pytest.raises(StorageError, match=r"SignatureDoesNotMatch|AccessDenied|403"):
         open_objects(s3_lake.url, wrong).put("x", b"1")
+
+
+def test_a_session_that_has_run_out_is_worth_another_try_since_that_begins_a_new_one() -> None:
+    answer: Any = {"Error": {"Code": "ExpiredToken", "Message": "The provided token has expired."}}
+    assert isinstance(classified(ClientError(answer, "PutObject"), "write x"), TransientError)
 
 
 def test_secrets_do_not_show() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import textwrap
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ import pytest
 from strandline.errors import DataError, UsageError
 from strandline.local import processes
 from strandline.local.airflow import Airflow
-from strandline.local.airflow_api import AirflowApi, AirflowApiError
+from strandline.local.airflow_api import AirflowApi, AirflowApiError, TaskTry
 from strandline.local.credentials import Credentials
 from strandline.local.tour import start_run
 
@@ -100,6 +101,13 @@ def test_unpausing_starts_the_scheduled_run_and_a_second_start_is_by_hand(airflo
         second = api.wait(start_run(api, "floating"), timeout=60)
         assert (second.kind, second.state) == ("manual", "success")
         assert api.dags()["floating"] is False
+
+
+def test_the_tries_of_a_task_are_told_with_the_machine_they_ran_on(airflow: Airflow) -> None:
+    with airflow.api() as api:
+        api.wait_for_dags(["floating"])
+        run = api.wait(start_run(api, "floating"), timeout=60)
+        assert api.tries(run, "floats") == api.latest_tries(run) == [TaskTry("floats", 1, "success", socket.gethostname())]
 
 
 def test_dags_that_do_not_appear_are_named(airflow: Airflow) -> None:

@@ -21,7 +21,8 @@ from strandline.errors import UsageError
 from strandline.local import ports, prerequisites, processes
 from strandline.local.narration import Narrator
 from strandline.local.seaweed import PORT_OFFSETS
-from strandline.local.tour import Settings, task_counts
+from strandline.local.settings import Settings
+from strandline.local.tour import task_counts
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -158,12 +158,37 @@ def test_an_expression_has_a_type_and_a_value(rows: duckdb.DuckDBPyConnection, t
         "cast(9999999999999999.99 as decimal(18, 18))",
         "abs(-9223372036854775808)",
         "- (-9223372036854775808)",
+        "x * 1e300 * 1e300",
+        "exp(1000)",
+        "x * 1e18",
+        "at + interval '3000000 days'",
+        "at - interval '1000000 days'",
+        "cast('1e18' as double)",
+        "cast('0000-01-01' as date)",
+        "cast('yes' as boolean)",
+        "cast(' 12' as integer)",
+        "cast('1e3' as integer)",
         "(-9223372036854775808) // -1",
         "s || null",
     ],
 )
 def test_what_has_no_value_is_null_and_fails_no_row(rows: duckdb.DuckDBPyConnection, text: str) -> None:
     assert values(rows, text)[0] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("round(2.675, 2)", 2.68),
+        ("round(-2.675, 2)", -2.68),
+        ("cast(cast(2.675 as decimal(18, 2)) as double)", 2.68),
+        ("cast('7.0' as integer)", 7),
+        ("cast('.5' as double)", 0.5),
+        ("cast('TRUE' as boolean)", True),
+    ],
+)
+def test_roundings_and_casts_mean_one_thing_on_every_engine(rows: duckdb.DuckDBPyConnection, text: str, expected: Any) -> None:
+    assert values(rows, text)[0] == expected
 
 
 def test_an_integer_that_overflows_in_one_row_leaves_the_others_alone(rows: duckdb.DuckDBPyConnection) -> None:

@@ -15,10 +15,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strandline.contracts import digest
 from strandline.errors import ConfigError
 from strandline.spec.document import walk
 from strandline.spec.load import check_streams, check_text, load_stream, load_streams
-from strandline.spec.model import Budget, FilesSource, HttpSource, Rule
+from strandline.spec.model import Budget, Engine, FilesSource, HttpSource, Rule
 
 ROOT = Path(__file__).parents[2]
 VALID = Path(__file__).parents[1] / "fixtures" / "valid"
@@ -307,3 +308,42 @@ def test_loading_streams_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "engine"),
+    [
+        ("", Engine("duckdb", "spark_default")),
+        ("engine: duckdb", Engine("duckdb", "spark_default")),
+        ("engine: spark", Engine("spark", "spark_default")),
+        ("engine: {type: spark, connection: nightly_cluster}", Engine("spark", "nightly_cluster")),
+    ],
+)
+def test_one_line_chooses_the_engine_and_its_cluster(text: str, engine: Engine) -> None:
+    stream, problems = check_text(f"{STREAM}{text}\n", Path("orders.yaml"))
+    assert not problems
+    assert stream is not None
+    assert stream.engine == engine
+
+
+def test_the_engine_of_all_streams_stands_in_the_defaults_and_a_stream_may_have_its_own(tmp_path: Path) -> None:
+    config = config_of(tmp_path, orders=STREAM, returns=STREAM.replace("orders", "returns") + "engine: duckdb\n")
+    (config / "defaults.yaml").write_text("engine: {type: spark, connection: nightly_cluster}\n")
+    engines = {stream.name: stream.engine for stream in load_streams(config).values()}
+    assert engines == {"orders": Engine("spark", "nightly_cluster"), "returns": Engine("duckdb", "spark_default")}
+
+
+def test_an_engine_that_there_is_not_is_refused_with_those_there_are() -> None:
+    [(_, field, message)] = found(f"{STREAM}engine: flink\n")
+    assert field == "engine"
+    assert "duckdb" in message
+    assert "spark" in message
+
+
+def test_another_engine_is_the_same_contract() -> None:
+    stream, _ = check_text(STREAM, Path("orders.yaml"))
+    on_spark, _ = check_text(f"{STREAM}engine: spark\n", Path("orders.yaml"))
+    assert stream is not None
+    assert on_spark is not None
+    assert stream != on_spark
+    assert digest(stream) == digest(on_spark)

@@ -9,6 +9,7 @@ import pytest
 
 from strandline.intervals import Interval
 from strandline.lake.lake import Lake
+from strandline.lake.landings import micro_batches
 from strandline.lines.keys import KeyRing
 from strandline.runtime import Runtime
 from strandline.spec.load import load_streams
@@ -40,3 +41,18 @@ def test_no_line_is_drawn_before_the_first_interval_that_landed(runtime: Runtime
     ingest(runtime, STREAM, Interval(TWO + timedelta(minutes=5), TWO + timedelta(minutes=10)))
     told = bronze(runtime, STREAM, TWO + timedelta(minutes=10))
     assert (told["intervals"], told["watermark"]) == (2, (TWO + timedelta(minutes=10)).isoformat())
+
+
+def test_the_intervals_of_a_day_become_one_file_whose_rows_are_those_that_landed(runtime: Runtime) -> None:
+    five = timedelta(minutes=5)
+    for n in range(6):
+        ingest(runtime, STREAM, Interval(TWO + n * five, TWO + (n + 1) * five))
+    told = bronze(runtime, STREAM, TWO + 6 * five)
+    realtime, archive = (runtime.lake.table(path).snapshot() for path in ("realtime/api_logs", "batch/bronze/api_logs"))
+    assert realtime is not None
+    assert archive is not None
+    assert (len(realtime.files), len(archive.files), told["intervals"]) == (6, 1, 6)
+    assert told["lines"] == archive.rows - 6 == realtime.rows - 6
+    place = [("_landing_start", "ascending"), ("_line", "ascending")]
+    assert archive.arrow().sort_by(place).equals(realtime.arrow().sort_by(place))
+    assert [batch.start for batch in micro_batches(archive, archive.files)] == [TWO + n * five for n in range(6)]

@@ -33,7 +33,7 @@ _CONSTANTS: dict[str, ExpressionType] = {
 _CASTS: dict[str, tuple[str, ...]] = {
     "string": ("string", "integer", "number", "decimal", "boolean", "date", "timestamp"),
     "integer": ("string", "integer", "number", "decimal", "boolean"),
-    "number": ("string", "integer", "number", "decimal"),
+    "number": ("integer", "number", "decimal"),
     "decimal": ("string", "integer", "number", "decimal"),
     "boolean": ("string", "integer", "boolean"),
     "timestamp": ("date", "timestamp"),
@@ -218,6 +218,8 @@ class Checker:
         hint = "date_diff('second', a, b) counts the seconds" if source == "interval" else ""
         if source == "timestamp" and node.to == "string":
             hint = "engines write timestamps differently: cast(cast(x as date) as varchar), or extract(hour from x)"
+        if source == "number" and node.to == "string":
+            hint = "engines write them differently: cast(cast(x as decimal(18, 2)) as varchar)"
         raise ExpressionError(f"{_a(source)} cannot be cast to {_a(node.to)}", node.start, hint, "SL403")
 
     # --- what fits together ---
