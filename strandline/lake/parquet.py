@@ -31,6 +31,7 @@ CHECKSUM = "crc32"
 """The tag of a file in the log that holds its checksum."""
 _SAMPLE = 4_096
 _LONGEST_STATISTIC = 256
+_GREATEST = "\U0010ffff"  # no character is greater; a text of more than these is taken for less than it is by none
 
 
 def checksum(data: bytes) -> str:
@@ -223,21 +224,22 @@ def _statistics(metadata: pq.FileMetaData, wanted: Sequence[str], wider: Mapping
         nulls[name] = sum(s.null_count for s in found)
         bounds = [(s.min, s.max) for s in found if s.has_min_max] + [(value, value) for value in wider.get(name, ())]
         if bounds and all(s.has_min_max or s.null_count == s.num_values + s.null_count for s in found):
-            low, high = _plain(min(b[0] for b in bounds)), _plain(max(b[1] for b in bounds))
+            low, high = _plain(min(b[0] for b in bounds)), _plain(max(b[1] for b in bounds), upper=True)
             if low is not None and high is not None:
                 smallest[name], greatest[name] = low, high
     return json.dumps({"numRecords": metadata.num_rows, "minValues": smallest, "maxValues": greatest, "nullCount": nulls})
 
 
-def _plain(value: Any) -> str | int | float | None:
-    """A statistic as Delta writes it; None where it may not be written (too long, not a number)."""
+def _plain(value: Any, *, upper: bool = False) -> str | int | float | None:
+    """A bound as Delta writes it: of a long text a short one that lies below it, or above it; None for what is no number."""
     if isinstance(value, datetime):
         plain = value.astimezone(UTC).replace(tzinfo=None)
         return plain.isoformat(timespec="microseconds") + "Z"  # strftime writes the year 1 as 1
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, str):
-        return value if len(value) <= _LONGEST_STATISTIC else None
+        short = value[:_LONGEST_STATISTIC]
+        return short + _GREATEST if upper and short != value else short
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, float):

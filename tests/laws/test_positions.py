@@ -48,6 +48,19 @@ def test_an_object_counts_as_taken(runtime: Runtime, stream: Stream, tmp_path: P
     assert not landings(runtime, stream).has_object("l")
 
 
+@pytest.mark.parametrize("last", ["x", "é", "\U0010ffff"])
+def test_an_object_with_a_long_name_counts_as_taken(runtime: Runtime, stream: Stream, tmp_path: Path, last: str) -> None:
+    """The log holds bounds of 256 characters; what was taken lies within them all the same."""
+    folders = "/".join(["a" * 90, "b" * 90, "c" * 90])
+    names = [f"{folders}/{letter}" for letter in ("a", last)]
+    for number, name in enumerate(names):
+        deliver(tmp_path, name, [line(name)])
+        ingest(runtime, stream, interval(number))
+    taken = landings(runtime, stream)
+    assert [taken.has_object(name) for name in names] == [True, True]
+    assert not taken.has_object(f"{folders}/b")
+
+
 def test_a_source_goes_on_where_the_latest_interval_ended(runtime: Runtime, stream: Stream, tmp_path: Path) -> None:
     for number, name in enumerate(("a", "b")):
         deliver(tmp_path, name, [line(name)])

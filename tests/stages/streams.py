@@ -67,7 +67,7 @@ def runtime_in(folder: Path) -> Runtime:
 
 def deliver(folder: Path, name: str, lines: Sequence[bytes]) -> None:
     """One file of lines for the stream to land."""
-    (folder / "inbox").mkdir(exist_ok=True)
+    (folder / "inbox" / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / "inbox" / name).write_bytes(b"".join(line + b"\n" for line in lines))
 
 
