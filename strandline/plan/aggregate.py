@@ -62,11 +62,11 @@ def _measured(metric: Metric, stream: Stream, dialect: Dialect, columns: Columns
     if metric.kind == "count_distinct":
         return f"COUNT(DISTINCT {value})"
     order = [event_moment(stream, dialect), "_landing_start", "_line"]
-    if metric.kind == "first":
-        return dialect.first(value, order)
-    if metric.kind == "last":
-        return dialect.last(value, order)
-    return f"CAST({metric.kind.upper()}({value}) AS {dialect.type_name(metric.type, metric.scale, 38)})"
+    if metric.kind in ("first", "last"):
+        chosen = (dialect.first if metric.kind == "first" else dialect.last)(value, order)
+    else:
+        chosen = f"{metric.kind.upper()}({value})"
+    return f"CAST({chosen} AS {dialect.type_name(metric.type, metric.scale, 38)})"
 
 
 def _computed(metric: Metric, dialect: Dialect, known: Sequence[Metric]) -> str:

@@ -29,7 +29,7 @@ from strandline.spec.model import Stream
 from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
 from strandline.stages.gather import gather, unified_statistics
-from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files
+from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, repeats
 from strandline.stages.silver import CONTRACT, RESTATEMENTS
 from strandline.stages.touched import Touched, bucket
 
@@ -206,8 +206,7 @@ def _reconcile(
             if stream.deduplicate_within == "stream" or retyped:
                 days |= {f.partition for f in (*silver.files, *snapshot.files) if f.partition} | set(judged.dates)
             changed = _differing(engine, session, stream, snapshot, silver, judged, days, retyped)
-            session.materialise("merged", f"SELECT * FROM expected WHERE event_date IN ({_dates(changed.days)})")
-            written = _write(table, snapshot, session, stream, schema, changed.days)
+            written = _write(table, snapshot, session, stream, changed)
         restated = snapshot.position(RESTATEMENTS) != silver.position(RESTATEMENTS)
         restated = restated or _is_judged_otherwise(stream, silver, snapshot)
         found = 0 if first else changed.drift
@@ -230,12 +229,13 @@ def _provisional_dates(snapshot: Snapshot) -> set[date]:
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """The days whose served rows differ from the recomputed ones; `drift` counts rows that differ in more than their status
-    and the contract version that judged them.
+    """The days whose served rows differ from the recomputed ones (`expected`, a query of the session); `drift` counts rows that
+    differ in more than their status and the contract version that judged them.
     """
 
     days: tuple[date, ...]
     drift: int
+    expected: str
 
 
 def _differing(
@@ -248,38 +248,41 @@ def _differing(
     days: Collection[date],
     retyped: bool,
 ) -> _Changed:
-    schema = schemas.unified(stream)
-    chosen = _dates(days)
+    schema, dialect = schemas.unified(stream), engine.dialect
+    names = _names(engine, schema)
     above = _served(engine, schema, schemas.PROVISIONAL)
-    parts = [f"SELECT {above} FROM {JUDGED} WHERE _verdict IS NULL AND event_date IN ({chosen})"]
+    parts = [f"SELECT {above}, FALSE AS _held FROM {JUDGED} WHERE _verdict IS NULL AND event_date IN ({_dates(days)})"]
     if held := silver.files_of(days):
         session.register("settled", with_columns(silver.dataset(files=held), schemas.silver(stream)))
-        parts.append(f"SELECT {_served(engine, schema, schemas.FINAL)} FROM settled")
-    relation = f"({' UNION ALL '.join(parts)}) AS r"
-    session.materialise("expected", deduplicate(stream, engine.dialect, relation, schema.names))
+        parts.append(f"SELECT {_served(engine, schema, schemas.FINAL)}, TRUE AS _held FROM settled")
+    relation = f"({' UNION ALL '.join(parts)})"
+    session.materialise("repeats", repeats(stream, dialect, relation))
+    same = "p._landing_start = r._landing_start AND p._line = r._line AND p._held = r._held"
+    expected = f"SELECT {names} FROM {relation} AS r WHERE NOT EXISTS (SELECT 1 FROM repeats AS p WHERE {same})"
     if retyped:
-        return _Changed(tuple(sorted(days)), 0)
+        return _Changed(tuple(sorted(days)), 0, expected)
     session.register("served", with_columns(snapshot.dataset(files=snapshot.files_of(days)), schema))
-    names, values = _names(engine, schema), _names(engine, schema, without=("_status", "_contract_version"))
-    session.materialise("shown", f"SELECT {names} FROM served")
+    values = [dialect.quote(name) for name in schema.names if name not in ("_status", "_contract_version")]
+    both = f"SELECT *, 1 AS n FROM ({expected}) AS e UNION ALL SELECT {names}, -1 AS n FROM served"
+    everything = [dialect.quote(name) for name in schema.names]
+    hashed = f"event_date, {dialect.hash(everything)} AS whole, {dialect.hash(values)} AS told"
+    session.materialise("compared", f"SELECT {hashed}, n FROM ({both}) AS b")
 
-    def differences(columns: str) -> str:
-        one = f"(SELECT {columns} FROM expected EXCEPT ALL SELECT {columns} FROM shown)"
-        other = f"(SELECT {columns} FROM shown EXCEPT ALL SELECT {columns} FROM expected)"
-        return f"SELECT event_date FROM (SELECT * FROM {one} AS a UNION ALL SELECT * FROM {other} AS b) AS d"
+    def differences(column: str) -> str:
+        return f"SELECT event_date, ABS(SUM(n)) AS n FROM compared GROUP BY event_date, {column} HAVING SUM(n) <> 0"
 
-    changed = session.rows(f"SELECT DISTINCT event_date FROM ({differences(names)}) AS c ORDER BY 1")
-    drift = session.rows(f"SELECT COUNT(*) AS n FROM ({differences(values)}) AS c")[0]["n"]
-    return _Changed(tuple(row["event_date"] for row in changed), drift)
+    changed = session.rows(f"SELECT DISTINCT event_date FROM ({differences('whole')}) AS c ORDER BY 1")
+    drift = session.rows(f"SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) AS n FROM ({differences('told')}) AS c")[0]["n"]
+    return _Changed(tuple(row["event_date"] for row in changed), drift, expected)
 
 
-def _write(
-    table: Table, snapshot: Snapshot, session: Session, stream: Stream, schema: pa.Schema, days: Collection[date] = ()
-) -> list[WrittenFile]:
-    """The files of `merged`; one of `days` that has no row left gets an empty file, so that the analytics hear of it."""
-    writer = table.writer(snapshot, schema, unified_statistics(stream))
-    session.write(f'SELECT * FROM merged ORDER BY event_date, "{stream.event_time}"', writer)
-    for day in days:
+def _write(table: Table, snapshot: Snapshot, session: Session, stream: Stream, changed: _Changed) -> list[WrittenFile]:
+    """The files of the days that changed; one that has no row left gets an empty file, so that the analytics hear of it."""
+    writer = table.writer(snapshot, schemas.unified(stream), unified_statistics(stream))
+    if changed.days:
+        rows = f"SELECT * FROM ({changed.expected}) AS e WHERE event_date IN ({_dates(changed.days)})"
+        session.write(f'{rows} ORDER BY event_date, "{stream.event_time}"', writer)
+    for day in changed.days:
         writer.touch(day)
     return writer.close()
 
