@@ -263,16 +263,17 @@ def _differing(
         return _Changed(tuple(sorted(days)), 0, expected)
     session.register("served", with_columns(snapshot.dataset(files=snapshot.files_of(days)), schema))
     values = [dialect.quote(name) for name in schema.names if name not in ("_status", "_contract_version")]
-    both = f"SELECT *, 1 AS n FROM ({expected}) AS e UNION ALL SELECT {names}, -1 AS n FROM served"
+    both = f"SELECT *, 1 AS _side FROM ({expected}) AS e UNION ALL SELECT {names}, -1 AS _side FROM served"
     everything = [dialect.quote(name) for name in schema.names]
-    hashed = f"event_date, {dialect.hash(everything)} AS whole, {dialect.hash(values)} AS told"
-    session.materialise("compared", f"SELECT {hashed}, n FROM ({both}) AS b")
+    hashed = f"event_date, {dialect.hash(everything)} AS _whole, {dialect.hash(values)} AS _told"
+    session.materialise("compared", f"SELECT {hashed}, _side FROM ({both}) AS b")
 
     def differences(column: str) -> str:
-        return f"SELECT event_date, ABS(SUM(n)) AS n FROM compared GROUP BY event_date, {column} HAVING SUM(n) <> 0"
+        either = f"SELECT event_date, ABS(SUM(_side)) AS n FROM compared GROUP BY event_date, {column}"
+        return f"{either} HAVING SUM(_side) <> 0"
 
-    changed = session.rows(f"SELECT DISTINCT event_date FROM ({differences('whole')}) AS c ORDER BY 1")
-    drift = session.rows(f"SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) AS n FROM ({differences('told')}) AS c")[0]["n"]
+    changed = session.rows(f"SELECT DISTINCT event_date FROM ({differences('_whole')}) AS c ORDER BY 1")
+    drift = session.rows(f"SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) AS n FROM ({differences('_told')}) AS c")[0]["n"]
     return _Changed(tuple(row["event_date"] for row in changed), drift, expected)
 
 
