@@ -45,7 +45,7 @@ test-spark: install ## run the tests that need Spark; skipped, with the reason, 
 
 wheel: install ## build the wheel of strandline and operators into dist/
 	@rm -f dist/strandline-*.whl
-	@uv=uv; $$uv --version >/dev/null 2>&1 || uv=.local/uv/bin/uv; $$uv build --quiet --wheel --out-dir dist && ls dist/*.whl
+	@uv=uv; $$uv --version >/dev/null 2>&1 || uv=.local/uv/bin/uv; UV_SYSTEM_CERTS=$${UV_SYSTEM_CERTS:-1} $$uv build --quiet --wheel --out-dir dist && ls dist/*.whl
 
 clean: down celery-down spark-down ## remove the demo's data (.local, .airflow) and caches; not .venv
 	@rm -rf .airflow .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

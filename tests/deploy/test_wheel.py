@@ -24,7 +24,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     done = subprocess.run(
         [str(UV), "build", "--quiet", "--wheel", "--out-dir", str(folder)],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env={"UV_SYSTEM_CERTS": "1", **os.environ},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (built,) = folder.glob("*.whl")
