@@ -27,7 +27,7 @@ from strandline.plan import schemas
 from strandline.plan.aggregate import aggregate
 from strandline.plan.judge import deduplicate, judge
 from strandline.stages.again import VERSION as JUDGED_BY
-from strandline.stages.again import with_columns
+from strandline.stages.again import again, with_columns
 from strandline.stages.bronze import Line
 from strandline.stages.merge import read_pointer
 from strandline.stages.silver import RESTATEMENTS
@@ -182,9 +182,7 @@ def _raw_lines(runtime: Runtime, stream: Stream, wanted: Callable[[DataFile], bo
 def _scan(stream: Stream, snapshot: Snapshot, files: Sequence[DataFile], where: pads.Expression) -> Scan | None:
     if not files:
         return None
-    schema = schemas.realtime(stream)
-    own = [name for name in schema.names if name.startswith("_") or name == schemas.LANDING_DATE]
-    return Scan(snapshot.dataset(files=files), own, where, partial(_all_strict, stream), schema)
+    return again(stream, snapshot.dataset(files=files), where, partial(_all_strict, stream))
 
 
 def _all_strict(stream: Stream, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from strandline.engines.port import Scan
+from strandline.engines.port import Scan, Through
 from strandline.lake.tables import DataFile, Snapshot
 from strandline.lines.arrays import ParsedArrays, parse_array
 from strandline.lines.parse import parse_lines
@@ -42,11 +42,11 @@ def landed_lines(
     return scans
 
 
-def again(stream: Stream, data: pads.FileSystemDataset, where: pads.Expression | None) -> Scan:
-    """The lines of landed or refused rows, every declared field parsed from `_raw`."""
+def again(stream: Stream, data: pads.FileSystemDataset, where: pads.Expression | None, parse: Through | None = None) -> Scan:
+    """The lines of landed rows, every declared field parsed from `_raw`; with `parse` by that instead of `parsed_again`."""
     schema = schemas.realtime(stream)
     own = [name for name in schema.names if name.startswith("_") or name == schemas.LANDING_DATE]
-    return Scan(data, own, where, partial(parsed_again, stream), schema)
+    return Scan(data, own, where, parse or partial(parsed_again, stream), schema)
 
 
 def with_columns(dataset: pads.FileSystemDataset, schema: pa.Schema) -> pads.FileSystemDataset:

@@ -118,11 +118,12 @@ def _restate(work: _Work) -> dict[str, int]:
     if not retyped:
         _end_half_step(runtime, stream)
     tables = Tables.of(runtime, stream)
-    with runtime.engine_of(stream).session() as session:
-        found = rejudge(runtime, runtime.engine_of(stream), session, stream, tables, scope)
+    engine = runtime.engine_of(stream)
+    with engine.session() as session:
+        found = rejudge(runtime, engine, session, stream, tables, scope)
         if scope.whole:
             counts = found.judged.counts
-            check_budgets(runtime.engine_of(stream), session, stream, counts, counts.lines - counts.quarantined - found.rows)
+            check_budgets(engine, session, stream, counts, counts.lines - counts.quarantined - found.rows)
         runtime.progress(f"{scope.kind} {stream.name}: write", 0, None)
         _commit_silver(work, session, tables, found)
         if not retyped:

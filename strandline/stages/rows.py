@@ -170,6 +170,20 @@ def repeats(stream: Stream, dialect: Dialect, relation: str) -> str:
     return f"SELECT {', '.join(place)} FROM {ranked(stream, dialect, some, columns)} WHERE _rank > 1"
 
 
+def without_repeats(session: Session, stream: Stream, relation: str, names: str) -> tuple[str, int]:
+    """The SQL of the rows of a relation (a subquery with `_held`) that count, in the columns `names`, and how many do not.
+
+    Uses the relation `repeats` of the session.
+    """
+    session.materialise("repeats", repeats(stream, session.dialect, relation))
+    outranked = session.rows("SELECT COUNT(*) AS n FROM repeats")[0]["n"]
+    sql = f"SELECT {names} FROM {relation} AS r"
+    if outranked:
+        same = "p._landing_start = r._landing_start AND p._line = r._line AND p._held = r._held"
+        sql += f" WHERE NOT EXISTS (SELECT 1 FROM repeats AS p WHERE {same})"
+    return sql, outranked
+
+
 def write_refused(session: Session, judged: Judged, writer: PartitionedWriter, rows: int) -> None:
     """Write the rows of `refused_rows`, `rows` at once where one process holds them."""
     if judged.apart is not None:

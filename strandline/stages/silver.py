@@ -28,7 +28,7 @@ from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
-from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, repeats, write_refused
+from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, without_repeats, write_refused
 
 if TYPE_CHECKING:
     from strandline.engines.port import Engine, Session
@@ -145,12 +145,7 @@ def _merge(
             session.register("existing", with_columns(before.dataset(files=held), schemas.silver(stream)))
             parts.append(f"SELECT {names}, TRUE AS _held FROM existing")
     relation = f"({' UNION ALL '.join(parts)})"
-    session.materialise("repeats", repeats(stream, engine.dialect, relation))
-    duplicates = session.rows("SELECT COUNT(*) AS n FROM repeats")[0]["n"]
-    sql = f"SELECT {names} FROM {relation} AS r"
-    if duplicates:
-        same = "p._landing_start = r._landing_start AND p._line = r._line AND p._held = r._held"
-        sql += f" WHERE NOT EXISTS (SELECT 1 FROM repeats AS p WHERE {same})"
+    sql, duplicates = without_repeats(session, stream, relation, names)
     base, ordinal = (before.position("bronze"), before.ordinal) if before else (0, 0)
     return _Merged(sql, tuple(dates), duplicates, base, ordinal)
 

@@ -29,7 +29,7 @@ from strandline.spec.model import Stream
 from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
 from strandline.stages.gather import gather, unified_statistics
-from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, repeats
+from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, without_repeats
 from strandline.stages.silver import CONTRACT, RESTATEMENTS
 from strandline.stages.touched import Touched, bucket
 
@@ -256,9 +256,7 @@ def _differing(
         session.register("settled", with_columns(silver.dataset(files=held), schemas.silver(stream)))
         parts.append(f"SELECT {_served(engine, schema, schemas.FINAL)}, TRUE AS _held FROM settled")
     relation = f"({' UNION ALL '.join(parts)})"
-    session.materialise("repeats", repeats(stream, dialect, relation))
-    same = "p._landing_start = r._landing_start AND p._line = r._line AND p._held = r._held"
-    expected = f"SELECT {names} FROM {relation} AS r WHERE NOT EXISTS (SELECT 1 FROM repeats AS p WHERE {same})"
+    expected, _ = without_repeats(session, stream, relation, names)
     if retyped:
         return _Changed(tuple(sorted(days)), 0, expected)
     session.register("served", with_columns(snapshot.dataset(files=snapshot.files_of(days)), schema))
