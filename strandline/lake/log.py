@@ -1,7 +1,8 @@
 """The Delta log of one table: read, followed and continued in few storage requests.
 
 A log only ever grows by the next number, and no entry of it ever changes. So what a version holds can be kept: in this process
-(`State`), and for the next one in the object `_head` beside the log, which repeats the entries since the last checkpoint.
+(`State`), and for the next one in the object `_head` beside the log, which repeats the last checkpoint, unless it is large, and
+the entries since.
 Whoever knows version N asks for entry N+1; where there is none yet, N is the newest. `_head` is a shortcut and no more: it is
 written after the entry, may lag behind or be missing, and never decides. What decides is the conditional put of entry N+1.
 
@@ -36,6 +37,9 @@ HEAD = "_head"
 TRUSTED_SECONDS = 86_400
 """How long a known version may be followed entry by entry; entries are kept for days, so none can be missing in between."""
 _CHECKPOINT_ENTRIES = 20
+_REPEATED = 128 << 10
+"""Bytes of a checkpoint up to which `_head` repeats it: sent with each commit, they save a request of every look."""
+_CRC = 9
 _WRITER_FEATURES = {"appendOnly", "invariants"}
 _ENGINE = f"strandline/{version_of('strandline')}"
 _logger = logging.getLogger(__name__)
@@ -46,8 +50,8 @@ class State:
     """What a table holds at `version`: its `protocol` and `metadata`, the `transactions` (application → version) and the live
     `adds` (path → action).
 
-    `entries` are the log's entries after the checkpoint `base` (-1: from the first), `seen` when it was last known to be the
-    newest (epoch seconds).
+    `entries` are the log's entries after the checkpoint `base` (-1: from the first), which `checkpoint` is, where it is small
+    (else empty); `seen` is when this was last known to be the newest (epoch seconds).
     """
 
     version: int
@@ -57,6 +61,7 @@ class State:
     adds: Mapping[str, Action]
     base: int
     tombstones: pa.Array | None
+    checkpoint: bytes = field(repr=False)
     entries: tuple[bytes, ...] = field(repr=False)
     seen: float
 
@@ -131,24 +136,28 @@ class Log:
             return None
 
     def _from_head(self) -> State | None:
+        """What the shortcut says; None when it is not there, damaged, or too old to be trusted."""
         try:
-            header, _, body = self._objects.get(f"{self._path}/{HEAD}").partition(b"\n")
-            told = orjson.loads(header)
-            if told["crc32"] != zlib.crc32(body) or time.time() - told["at"] > TRUSTED_SECONDS:
+            head = self._objects.get(f"{self._path}/{HEAD}")
+            if not head.startswith(b"%08x\n" % zlib.crc32(head[_CRC:])):
                 return None
-            state = self._from_checkpoint(told["base"]) if told["base"] >= 0 else None
-            start = 0
+            header, _, body = head[_CRC:].partition(b"\n")
+            told = orjson.loads(header)
+            if time.time() - told["at"] > TRUSTED_SECONDS:
+                return None
+            start = told["checkpoint"]
+            state = self._from_checkpoint(told["base"], body[:start]) if told["base"] >= 0 else None
             for size in told["sizes"]:
                 state = self._applied(state, body[start : start + size])
                 start += size
-        except (ObjectMissing, orjson.JSONDecodeError, KeyError, TypeError):
+        except ObjectMissing:
             return None
         return state
 
     def _from_last_checkpoint(self) -> State | None:
         try:
             told = orjson.loads(self._objects.get(f"{self._path}/_delta_log/_last_checkpoint"))
-            return self._from_checkpoint(int(told["version"]), told.get("parts"))
+            return self._from_checkpoint(int(told["version"]), parts=told.get("parts"))
         except ObjectMissing:
             return None
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
@@ -159,13 +168,16 @@ class Log:
         found = (int(name[:20]) for name in names if name.endswith(".checkpoint.parquet") and name[:20].isdigit())
         return max((each for each in found if each <= version), default=-1)
 
-    def _from_checkpoint(self, version: int, parts: int | None = None) -> State:
+    def _from_checkpoint(self, version: int, known: bytes = b"", parts: int | None = None) -> State:
         stem = f"{self._path}/_delta_log/{version:020d}.checkpoint"
         names = [f"{stem}.{n:010d}.{parts:010d}.parquet" for n in range(1, parts + 1)] if parts else [f"{stem}.parquet"]
-        held = decode_checkpoint([self._objects.get(name) for name in names], names[0])
+        files = [known] if known else [self._objects.get(name) for name in names]
+        held = decode_checkpoint(files, names[0])
         self._check_protocol(held.protocol)
         adds = {unquote(add["path"]): add for add in held.adds}
-        return State(version, held.protocol, held.metadata, held.transactions, adds, version, held.removes, (), time.time())
+        repeated = files[0] if len(files) == 1 and len(files[0]) <= _REPEATED else b""
+        told = (held.protocol, held.metadata, held.transactions, adds, version, held.removes)
+        return State(version, *told, repeated, (), time.time())
 
     def _applied(self, state: State | None, entry: bytes) -> State:
         """The version after `state` by the log's next entry."""
@@ -190,9 +202,10 @@ class Log:
                     protocol = told
         if metadata is None or protocol is None:
             raise StorageError(f"the log of {self._path} begins without metadata")
-        base, gone, entries = (state.base, state.tombstones, state.entries) if state else (-1, None, ())
-        seen, entries = state.seen if state else 0.0, (*entries, entry)
-        return State(version, protocol, metadata, transactions, adds, base, gone, entries, seen)
+        if state is None:
+            return State(version, protocol, metadata, transactions, adds, -1, None, b"", (entry,), 0.0)
+        told = {"protocol": protocol, "metadata": metadata, "transactions": transactions, "adds": adds}
+        return replace(state, version=version, entries=(*state.entries, entry), **told)
 
     def _decoded(self, version: int, entry: bytes) -> list[dict[str, Any]]:
         try:
@@ -223,7 +236,8 @@ class Log:
         self._objects.put(f"{self._path}/_delta_log/{state.version:020d}.checkpoint.parquet", data)
         told = {"version": state.version, "size": rows, "sizeInBytes": len(data), "numOfAddFiles": len(state.adds)}
         self._objects.put(f"{self._path}/_delta_log/_last_checkpoint", orjson.dumps(told))
-        return replace(state, base=state.version, entries=(), tombstones=held.removes)
+        repeated = data if len(data) <= _REPEATED else b""
+        return replace(state, base=state.version, entries=(), tombstones=held.removes, checkpoint=repeated)
 
 
 def _actions(entry: bytes) -> list[dict[str, Any]]:
@@ -245,7 +259,8 @@ def _encoded(actions: Sequence[Action], note: Mapping[str, str]) -> bytes:
 
 
 def _head(state: State) -> bytes:
-    body = b"".join(state.entries)
+    """The shortcut to a version: its checksum, what follows, the checkpoint unless it is large, the entries since."""
     sizes = [len(entry) for entry in state.entries]
-    told = {"base": state.base, "at": state.seen, "crc32": zlib.crc32(body), "sizes": sizes}
-    return orjson.dumps(told) + b"\n" + body
+    told = {"base": state.base, "checkpoint": len(state.checkpoint), "at": state.seen, "sizes": sizes}
+    rest = b"".join((orjson.dumps(told), b"\n", state.checkpoint, *state.entries))
+    return b"%08x\n" % zlib.crc32(rest) + rest

@@ -42,6 +42,7 @@ SECONDS = "seconds"
 """What a commit notes of itself: how long it took to decide on it and to write its files."""
 _ORDINAL = re.compile(r"(?:^|/)([0-9]{12})-")  # of the file, or of the folder of files that an engine wrote
 _ATTEMPTS = 12
+_NEAR, _AT_ONCE = 256 << 10, 32 << 20  # bytes
 _CONFIGURATION = {"delta.checkpointInterval": "20", "delta.logRetentionDuration": "interval 7 days"}
 
 
@@ -169,9 +170,7 @@ class Snapshot:
         if partitions is not None:
             wanted = set(partitions)
             chosen = [f for f in chosen if f.partition in wanted]
-        options = pads.ParquetFragmentScanOptions(page_checksum_verification=True, pre_buffer=True)
-        format_ = pads.ParquetFileFormat(default_fragment_scan_options=options)
-        filesystem = self._table.filesystem
+        format_, filesystem = _parquet(), self._table.filesystem
         fragments = []
         for file in chosen:
             where = None
@@ -351,6 +350,16 @@ class Table:
             return None
         self._lake.states[self.path] = state
         return Snapshot(self, state)
+
+
+@lru_cache(maxsize=1)
+def _parquet() -> pads.ParquetFileFormat:
+    """How files are read: pages are held against their checksums, and what lies near is asked for at once, since a request of
+    its own takes longer than the bytes in between.
+    """
+    near = pa.CacheOptions(hole_size_limit=_NEAR, range_size_limit=_AT_ONCE)
+    options = pads.ParquetFragmentScanOptions(page_checksum_verification=True, pre_buffer=True, cache_options=near)
+    return pads.ParquetFileFormat(default_fragment_scan_options=options)
 
 
 @lru_cache(maxsize=512)

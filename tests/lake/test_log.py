@@ -116,7 +116,7 @@ def test_a_new_column_and_new_types_are_the_librarys_too(tmp_path: Path) -> None
 
 
 def test_a_shortcut_that_lags_is_damaged_or_is_gone_changes_nothing(tmp_path: Path) -> None:
-    for lost in ("old", "damaged", "gone", "none after a checkpoint"):
+    for lost in ("old", "damaged", "another's", "gone", "none after a checkpoint"):
         root = tmp_path / lost.replace(" ", "-")
         table = Lake.open(str(root)).table("t")
         for n in range(1, 5):
@@ -130,12 +130,36 @@ def test_a_shortcut_that_lags_is_damaged_or_is_gone_changes_nothing(tmp_path: Pa
                 head.write_bytes(kept)
             case "damaged":
                 head.write_bytes(head.read_bytes().replace(b'"add"', b'"axd"', 1))
+            case "another's":
+                head.write_bytes(b'{"base":-1,"at":1e12,"sizes":[]}\n')
             case _:
                 head.unlink()
         snapshot = Lake.open(str(root)).table("t").snapshot()
         assert snapshot is not None
         assert snapshot.version == DeltaTable(table.url).version()
         assert told(snapshot.files) == by_library(table.url)
+
+
+def test_a_process_that_knows_nothing_asks_twice_where_the_checkpoint_is_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Lake.open(str(tmp_path)).table("t")
+    asked: dict[int, int] = {}
+    for n in range(1, 64):
+        if n == 43:
+            monkeypatch.setattr("strandline.lake.log._REPEATED", 1_000)
+        change(table, n)
+        lake = Lake.open(str(tmp_path))
+        get = lake.objects.get
+        keys: list[str] = []
+        monkeypatch.setattr(lake.objects, "get", lambda key, get=get, keys=keys: (keys.append(key), get(key))[1])
+        snapshot = lake.table("t").snapshot()
+        assert snapshot is not None
+        assert snapshot.version == n
+        assert told(snapshot.files) == by_library(table.url)
+        asked[n] = len(keys)
+    assert {asked[n] for n in range(1, 59)} == {2}  # the shortcut, and the entry that is not there yet
+    assert {asked[n] for n in range(59, 64)} == {3}  # of a large table the checkpoint too
 
 
 def test_a_flipped_bit_in_an_entry_is_seen(tmp_path: Path) -> None:
