@@ -41,7 +41,7 @@ BEFORE_DUE = 5.0
 """Seconds before the interval's end at which its file is handed over."""
 NEVER = -1
 _EVERY, _PATIENCE = 0.2, 2400.0
-_SCHEDULE = '"*/10 * * * *"'
+_SCHEDULE = '"2-59/10 * * * *"'
 ON_ASSETS = "{assets: [realtime, silver]}"
 
 

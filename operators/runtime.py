@@ -21,7 +21,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from strandline.errors import UsageError
-from strandline.units import pace
+from strandline.units import ENGINE_MEMORY, pace
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -142,14 +142,14 @@ def cluster_address(conn_id: str) -> str:
 
 
 def open_runtime(lake: str | None, conn_id: str, keys_conn_id: str, log: Logger) -> Runtime:
-    """What a step of the core runs with; memory and threads are `STRANDLINE_MEMORY` (1GB) and `STRANDLINE_THREADS` (2)."""
+    """What a step of the core runs with; memory and threads are `STRANDLINE_MEMORY` (500MB) and `STRANDLINE_THREADS` (2)."""
     from strandline.runtime import Runtime
 
     return Runtime(
         lake=open_lake(lake, conn_id),
         keys=key_ring(keys_conn_id),
         progress=LoggedProgress(log),
-        memory_limit=os.environ.get("STRANDLINE_MEMORY", "1GB"),
+        memory_limit=os.environ.get("STRANDLINE_MEMORY", ENGINE_MEMORY),
         threads=_threads(os.environ.get("STRANDLINE_THREADS", "2")),
         source_credentials=s3_credentials,
         source_headers=request_headers,

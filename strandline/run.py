@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from strandline.errors import ConfigError, StrandlineError, UsageError
 from strandline.intervals import Interval, floor, intervals_between
+from strandline.units import ENGINE_MEMORY
 
 if TYPE_CHECKING:
     from strandline.lake.lake import Lake
@@ -80,7 +81,7 @@ class Place:
 
     config: Path
     lake: str
-    memory_limit: str = "1GB"
+    memory_limit: str = ENGINE_MEMORY
     threads: int = 2
 
     def open(self, progress: Progress) -> Runtime:

@@ -12,6 +12,7 @@ from strandline.errors import UsageError
 from strandline.lake.lake import Lake
 from strandline.lake.objects import Objects, S3Credentials, open_objects
 from strandline.lines.keys import KeyRing
+from strandline.units import ENGINE_MEMORY
 
 if TYPE_CHECKING:
     from strandline.engines.duckdb import DuckEngine
@@ -48,7 +49,7 @@ class Runtime:
     lake: Lake
     keys: KeyRing = field(default_factory=KeyRing.from_environment)
     progress: Progress = silent
-    memory_limit: str = "1GB"
+    memory_limit: str = ENGINE_MEMORY
     threads: int = 2
     source_credentials: Callable[[str], S3Credentials] | None = None
     source_headers: Callable[[str | None], Mapping[str, str]] = lambda connection: {}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+ENGINE_MEMORY = "500MB"
+"""What the engine in a process may use, unless told otherwise; what does not fit spills to disk."""
+
 
 def readable(size: float) -> str:
     """A number of bytes in powers of 1000: `1.2 MB`."""

@@ -32,8 +32,8 @@ class Way:
 
 
 WAYS: Mapping[Size, tuple[Way, Way]] = {
-    "small": (Way('"*/4 * * * *"', 2, 2), Way(ON_ASSETS, 2, 3)),
-    "full": (Way('"*/10 * * * *"', 5, 4), Way(ON_ASSETS, 5, 5)),
+    "small": (Way('"1-59/4 * * * *"', 2, 2), Way(ON_ASSETS, 2, 3)),
+    "full": (Way('"2-59/10 * * * *"', 5, 4), Way(ON_ASSETS, 5, 5)),
 }
 
 
@@ -77,9 +77,9 @@ def _as_scheduled(way: Way, events: Sequence[Seen]) -> Verdict:
     most = max(event.from_due for event in events) + way.minutes * 60
     told = f"{_told(way, events)}; handed over as the interval begins: {most:.0f} s"
     serving = way.serving.strip('"')
-    if serving != "*/10 * * * *":
+    if serving != "2-59/10 * * * *":
         return Verdict("7", f"event to unified, serving {serving} (shortened)", told, "10 min at 5 and 10 min", None)
-    why = "" if most <= MOST_SCHEDULED else "what lands as serving starts is served by the next run"
+    why = "" if most <= MOST_SCHEDULED else "intervals of 5 minutes served every 10: what just missed both waits for both"
     return Verdict("7", "event to unified, as scheduled", told, "<= 10 min", most <= MOST_SCHEDULED, why)
 
 

@@ -69,7 +69,7 @@ with dag("3-batch_etl_all_streams", "0 2 * * *", arguments("data-platform", 3, 3
             audit = step(AuditOperator, "audit", name, retries=6)
             bronze >> silver >> gold >> audit >> step(MaintainOperator, "maintain", name)
 
-with dag("4-serving_layer_merge", "*/10 * * * *", arguments("data-platform", 2, 10, 2, 30), SERVING):
+with dag("4-serving_layer_merge", "2-59/10 * * * *", arguments("data-platform", 2, 10, 2, 30), SERVING):
     for name, owner, purpose, _ in STREAMS:
         with TaskGroup(name, tooltip=purpose, default_args={"owner": owner}):
             step(MergeOperator, "merge", name) >> step(PublishOperator, "publish", name)

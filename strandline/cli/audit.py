@@ -13,6 +13,7 @@ from rich.markup import escape
 from strandline.cli.console import grid, output
 from strandline.cli.failures import fail
 from strandline.cli.options import DEFAULT_CONFIG, Config, Json, Lake, Memory, Threads, good_streams, place
+from strandline.units import ENGINE_MEMORY
 
 if TYPE_CHECKING:
     from strandline.audit import Audit
@@ -23,7 +24,7 @@ def audit(
     fast: Annotated[bool, typer.Option("--fast", help="Compare digests by partition; do not look for the keys.")] = False,
     lake: Lake = None,
     config: Config = DEFAULT_CONFIG,
-    memory: Memory = "1GB",
+    memory: Memory = ENGINE_MEMORY,
     threads: Threads = 2,
     as_json: Json = False,
 ) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from strandline.cli.failures import warn
 from strandline.errors import ConfigError, Problem, UsageError
+from strandline.units import ENGINE_MEMORY
 
 if TYPE_CHECKING:
     from strandline.run import Place
@@ -46,7 +47,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for ma
 DEFAULT_CONFIG = Path("config")
 
 
-def place(config: Path, lake: str | None, memory: str = "1GB", threads: int = 2, *, must_exist: bool = False) -> Place:
+def place(config: Path, lake: str | None, memory: str = ENGINE_MEMORY, threads: int = 2, *, must_exist: bool = False) -> Place:
     """Where to run. Raises `UsageError` when no lake is named or, with `must_exist`, when a local one is not there."""
     from strandline.run import Place
 

@@ -10,6 +10,7 @@ import typer
 
 from strandline.cli.console import output
 from strandline.cli.options import DEFAULT_CONFIG, Config, Json, Lake, Memory, Threads, good_streams, place
+from strandline.units import ENGINE_MEMORY
 
 NEEDED = 3
 """The exit code that says that a rebuild is needed."""
@@ -27,7 +28,7 @@ def plan(
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown for a pull request; quotes no data.")] = False,
     lake: Lake = None,
     config: Config = DEFAULT_CONFIG,
-    memory: Memory = "1GB",
+    memory: Memory = ENGINE_MEMORY,
     threads: Threads = 2,
     as_json: Json = False,
 ) -> None:

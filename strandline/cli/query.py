@@ -15,7 +15,7 @@ import typer
 from strandline.cli.console import grid, output
 from strandline.cli.options import DEFAULT_CONFIG, Config, Lake, Memory, Threads, good_streams, place
 from strandline.errors import DataError, StorageError, UsageError
-from strandline.units import readable
+from strandline.units import ENGINE_MEMORY, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def query(
     ] = None,
     lake: Lake = None,
     config: Config = DEFAULT_CONFIG,
-    memory: Memory = "1GB",
+    memory: Memory = ENGINE_MEMORY,
     threads: Threads = 2,
 ) -> None:
     """Ask the lake in SQL (DuckDB's): unified.<stream>, analytics.<stream>__<table>, gold.<stream>__<table>, silver.<stream>, …

@@ -13,6 +13,7 @@ from rich.markup import escape
 from strandline.cli.console import count, grid, output
 from strandline.cli.moments import moment
 from strandline.cli.options import DEFAULT_CONFIG, Config, Json, Lake, Memory, Threads, chosen_streams, place
+from strandline.units import ENGINE_MEMORY
 
 COLUMNS = ("judged", "replayed", "still_refused", "good", "duplicates", "days", "gold_rows", "served_rows")
 
@@ -28,7 +29,7 @@ def replay(
     end: Annotated[str | None, typer.Option("--to", metavar="WHEN", help="The day of landing before which to end.")] = None,
     lake: Lake = None,
     config: Config = DEFAULT_CONFIG,
-    memory: Memory = "1GB",
+    memory: Memory = ENGINE_MEMORY,
     threads: Threads = 2,
     as_json: Json = False,
 ) -> None:

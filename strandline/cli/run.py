@@ -13,6 +13,7 @@ from strandline.cli.console import count, errors, grid, output
 from strandline.cli.moments import moment
 from strandline.cli.options import DEFAULT_CONFIG, Config, Json, Lake, Memory, Threads, chosen_streams, place
 from strandline.errors import UsageError
+from strandline.units import ENGINE_MEMORY
 
 if TYPE_CHECKING:
     from strandline.run import Done, Order, Outcome, Place, Step
@@ -45,7 +46,7 @@ def ingest(
     end: To = None,
     lake: Lake = None,
     config: Config = DEFAULT_CONFIG,
-    memory: Memory = "1GB",
+    memory: Memory = ENGINE_MEMORY,
     threads: Threads = 2,
     jobs: Jobs = 1,
     as_json: Json = False,
@@ -69,7 +70,7 @@ def batch(
     end: Until = None,
     lake: Lake = None,
     config: Config = DEFAULT_CONFIG,
-    memory: Memory = "1GB",
+    memory: Memory = ENGINE_MEMORY,
     threads: Threads = 2,
     jobs: Jobs = 1,
     as_json: Json = False,
@@ -104,7 +105,7 @@ def merge(
     streams: Streams = None,
     lake: Lake = None,
     config: Config = DEFAULT_CONFIG,
-    memory: Memory = "1GB",
+    memory: Memory = ENGINE_MEMORY,
     threads: Threads = 2,
     jobs: Jobs = 1,
     as_json: Json = False,
@@ -124,7 +125,7 @@ def publish(
     streams: Streams = None,
     lake: Lake = None,
     config: Config = DEFAULT_CONFIG,
-    memory: Memory = "1GB",
+    memory: Memory = ENGINE_MEMORY,
     threads: Threads = 2,
     jobs: Jobs = 1,
     as_json: Json = False,
@@ -146,7 +147,7 @@ def all_steps(
     end: To = None,
     lake: Lake = None,
     config: Config = DEFAULT_CONFIG,
-    memory: Memory = "1GB",
+    memory: Memory = ENGINE_MEMORY,
     threads: Threads = 2,
     jobs: Jobs = 1,
     as_json: Json = False,

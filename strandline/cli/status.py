@@ -17,7 +17,7 @@ from strandline.cli.failures import fail
 from strandline.cli.options import DEFAULT_CONFIG, Config, Json, Lake, Memory, Threads, good_streams, place
 from strandline.cli.timings import show_timings
 from strandline.errors import DataError
-from strandline.units import readable
+from strandline.units import ENGINE_MEMORY, readable
 
 if TYPE_CHECKING:
     from strandline.runtime import Runtime
@@ -31,7 +31,7 @@ def status(
     names: Annotated[list[str] | None, typer.Argument(metavar="STREAM", help="Only these streams.")] = None,
     lake: Lake = None,
     config: Config = DEFAULT_CONFIG,
-    memory: Memory = "1GB",
+    memory: Memory = ENGINE_MEMORY,
     threads: Threads = 2,
     timings: Annotated[
         bool, typer.Option("--timings", help="Show instead how long each step took, beside what is usual.")

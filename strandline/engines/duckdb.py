@@ -22,6 +22,7 @@ from strandline.engines.port import Relation, Scan
 from strandline.errors import DataError, StorageError, StrandlineError, TransientError, UsageError
 from strandline.plan.dialect import Dialect
 from strandline.spec.model import FieldType, Grain
+from strandline.units import ENGINE_MEMORY
 
 if TYPE_CHECKING:
     from strandline.lake.parquet import PartitionedWriter
@@ -205,6 +206,7 @@ class DuckSession:
         """Keep the rows of a query as the temporary table `name`, spilling to disk where memory ends."""
         with _errors():
             self._connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {sql}')
+        pa.default_memory_pool().release_unused()  # what it was read through would stay beside the engine's own memory
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """A small result as dictionaries."""
@@ -248,12 +250,12 @@ class DuckSession:
 
 
 class DuckEngine:
-    """DuckDB with a memory limit (text as DuckDB takes it, `1GB`) and a number of threads, for all sessions together."""
+    """DuckDB with a memory limit (text as DuckDB takes it, `500MB`) and a number of threads, for all sessions together."""
 
     dialect = DuckDialect()
     keeps_bytes_apart = True
 
-    def __init__(self, memory_limit: str = "1GB", threads: int = 2) -> None:
+    def __init__(self, memory_limit: str = ENGINE_MEMORY, threads: int = 2) -> None:
         self._memory_limit, self._threads = memory_limit, threads
 
     @cached_property

@@ -10,6 +10,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -35,6 +36,7 @@ def staged_start(key: str) -> datetime:
     return datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
+@lru_cache(maxsize=1)
 def keep_freed_memory() -> None:
     """Lets the C library keep what one block of lines frees for the next one. Given back to the system and faulted in anew, it
     costs 2 CPU seconds a million lines.

@@ -16,7 +16,7 @@ SCHEDULES = {
     "1-infra_s3_bootstrap": "None",
     **{f"2-{stream}_realtime_ingest": "*/5 * * * *" for stream in STREAMS},
     "3-batch_etl_all_streams": "0 2 * * *",
-    "4-serving_layer_merge": "*/10 * * * *",
+    "4-serving_layer_merge": "2-59/10 * * * *",
 }
 
 
@@ -118,7 +118,7 @@ def test_serving_scheduled_on_assets_runs_when_any_stream_has_landed_one_run_at_
     config = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
     file = config / "dags" / "serving.yaml"
     text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace('schedule: "*/10 * * * *"', "schedule: {assets: [realtime]}"), encoding="utf-8")
+    file.write_text(text.replace('schedule: "2-59/10 * * * *"', "schedule: {assets: [realtime]}"), encoding="utf-8")
     serving = found(airflow_environment(tmp_path / "home", config))["dags"]["4-serving_layer_merge"]
     assert serving["timetable"] == "AssetTriggeredTimetable"
     assert serving["assets"] == [f"realtime/{stream}" for stream in STREAMS]

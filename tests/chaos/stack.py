@@ -33,7 +33,7 @@ VICTIMS = ("scheduler", "task", "dag processor", "executor worker", "everything"
 """What is killed. A task is the process that runs an operator, an executor worker the one that watches over it."""
 _QUICK = {
     "defaults.yaml": ("budgets:", "interval: 2m\n\nbudgets:"),
-    "dags/serving.yaml": ('"*/10 * * * *"', '"*/4 * * * *"'),
+    "dags/serving.yaml": ('"2-59/10 * * * *"', '"1-59/4 * * * *"'),
     "dags/batch.yaml": ('"0 2 * * *"', '"*/30 * * * *"'),
 }
 
