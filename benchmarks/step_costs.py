@@ -26,7 +26,7 @@ from benchmarks.events import FILES, day
 from benchmarks.measure import machine
 from benchmarks.ours import START, stream_at
 from benchmarks.storage import Asked, Storage, storage
-from strandline.audit import audit
+from strandline.audit.audit import audit
 from strandline.intervals import Interval
 from strandline.lake.lake import Lake
 from strandline.publish.publish import publish

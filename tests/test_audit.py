@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from strandline.audit import audit
+from strandline.audit.audit import audit
 from strandline.intervals import Interval
 from strandline.lake import paths
 from strandline.runtime import Runtime

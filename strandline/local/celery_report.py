@@ -66,7 +66,7 @@ def look(api: AirflowApi, runs: Sequence[DagRun], cluster: Cluster, loss: Loss |
 
 def audits(lake: str, streams: Mapping[str, Stream], step: Step) -> tuple[Table, list[str]]:
     """The table of the audits of all streams, and every fault and difference they found."""
-    from strandline.audit import audit
+    from strandline.audit.audit import audit
     from strandline.lake.lake import Lake
     from strandline.runtime import Runtime
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from strandline.audit import audit
+from strandline.audit.audit import audit
 from strandline.errors import TransientError
 from strandline.intervals import floor
 from strandline.lake import paths

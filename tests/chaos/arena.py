@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from strandline.audit import audit
+from strandline.audit.audit import audit
 from strandline.errors import TransientError
 from strandline.lake import paths
 from strandline.local.seaweed import Seaweed

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.config import Config
 
-from strandline.audit import audit
+from strandline.audit.audit import audit
 from strandline.errors import StrandlineError
 from strandline.lake import s3
 from strandline.lake.lake import Lake

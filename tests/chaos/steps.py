@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from strandline.audit import audit
+from strandline.audit.audit import audit
 from strandline.intervals import Interval
 from strandline.lake import paths
 from strandline.lake.tables import Snapshot

@@ -190,3 +190,13 @@ def test_an_order_takes_only_intervals_that_lie_wholly_in_its_range(project: Pro
     ]
     with pytest.raises(UsageError, match="is not before"):
         Order.of(["ingest"], now, end, start)
+
+
+def test_an_audit_of_what_is_new_says_since_when(traded: Project) -> None:
+    traded.run("run", "batch", "--to", traded.ago(0))
+    traded.run("run", "merge")
+    assert traded.json("audit", "--new", "--json")[0]["since"] is None
+    again = traded.json("audit", "--new", "--json")[0]
+    assert (again["lines"], again["agrees"]) == (0, True)
+    assert again["since"] is not None
+    assert traded.json("audit", "--json")[0]["lines"] == 8

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from strandline.audit import audit
+from strandline.audit.audit import audit
 from strandline.intervals import Interval
 from strandline.lake import paths
 from strandline.lake.lake import Lake

@@ -42,7 +42,7 @@ def peak() -> int:
 
 
 def main(folder: Path) -> None:
-    from strandline.audit import audit
+    from strandline.audit.audit import audit
     from strandline.stages.bronze import bronze
     from strandline.stages.land import ingest
     from strandline.stages.merge import merge

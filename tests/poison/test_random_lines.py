@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strandline.audit import audit
+from strandline.audit.audit import audit
 from strandline.lake import paths
 from strandline.lines.parse import parser_of
 from strandline.lines.strict import Refusal

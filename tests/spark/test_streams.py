@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from strandline.audit import audit
+from strandline.audit.audit import audit
 from strandline.intervals import interval_at, intervals_between
 from strandline.lake.lake import Lake
 from strandline.lines.keys import KeyRing

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from strandline.audit import audit
+from strandline.audit.audit import audit
 from strandline.lake import paths
 from strandline.lake.lake import Lake
 from strandline.lake.tables import DataFile, Snapshot

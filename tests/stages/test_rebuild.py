@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from strandline.audit import audit
+from strandline.audit.audit import audit
 from strandline.contracts import contracts_of
 from strandline.errors import DataError, TransientError, UsageError
 from strandline.lake import paths

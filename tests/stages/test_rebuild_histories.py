@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from strandline.audit import audit
+from strandline.audit.audit import audit
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.bronze import bronze
