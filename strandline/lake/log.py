@@ -83,7 +83,10 @@ class Log:
         Raises `StorageError` for a damaged log or a table that needs features unknown here.
         """
         if known is None or time.time() - known.seen > TRUSTED_SECONDS:
-            known = self._from_head() or self._from_last_checkpoint()
+            known = self._from_head()
+            if known is None and next(iter(self._objects.list(f"{self._path}/_delta_log/")), None) is None:
+                return None
+            known = known or self._from_last_checkpoint()
         return self._followed(known)
 
     def at(self, version: int, known: State | None = None) -> State:

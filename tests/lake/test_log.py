@@ -162,6 +162,16 @@ def test_a_process_that_knows_nothing_asks_twice_where_the_checkpoint_is_small(
     assert {asked[n] for n in range(59, 64)} == {3}  # of a large table the checkpoint too
 
 
+def test_a_table_that_is_not_there_is_asked_for_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake.open(str(tmp_path))
+    asked: list[str] = []
+    for name in ("get", "list"):
+        own = getattr(lake.objects, name)
+        monkeypatch.setattr(lake.objects, name, lambda key, own=own, name=name: (asked.append(name), own(key))[1])
+    assert lake.table("t").snapshot() is None
+    assert asked == ["get", "list"]
+
+
 def test_a_flipped_bit_in_an_entry_is_seen(tmp_path: Path) -> None:
     table = Lake.open(str(tmp_path)).table("t")
     for n in range(1, 4):

@@ -32,6 +32,8 @@ def test_it_stands_on_the_last_one_that_agreed(tmp_path: Path, tmp_path_factory:
     assert second["since"] != "ever"
     assert second["lines"] == 0
     assert operator(tmp_path, None).execute(context)["since"] == "ever"
-    DeltaTable(str(tmp_path / "lake" / paths.silver("readings"))).update(predicate="reading_id IS NOT NULL", new_values={"count": 77})
+    DeltaTable(str(tmp_path / "lake" / paths.silver("readings"))).update(
+        predicate="reading_id IS NOT NULL", new_values={"count": 77}
+    )
     with pytest.raises(AirflowFailException, match="the audit of readings disagrees"):
         operator(tmp_path, "7d").execute(context)
