@@ -27,8 +27,8 @@ def size(
     serve_every: Annotated[str, typer.Option("--serve-every", metavar="LENGTH", help="Between two merges.")] = "10m",
     batch_window: Annotated[str, typer.Option("--batch-window", metavar="LENGTH", help="That the batch may take.")] = "4h",
     audit_every: Annotated[
-        str, typer.Option("--audit-every", metavar="LENGTH", help="Of the audit of the whole lake, as 1d or 7d; or never.")
-    ] = "1d",
+        str, typer.Option("--audit-every", metavar="LENGTH", help="Of the whole lake; other nights what is new. Or never.")
+    ] = "7d",
     engine: Annotated[Literal["duckdb", "spark"], typer.Option("--engine", help="That computes the streams.")] = "duckdb",
     retention: Annotated[
         list[str] | None,

@@ -16,7 +16,7 @@ OWN = Path(__file__).parent / "figures.yaml"
 STEPS = ("generate", "land", "merge", "publish", "bronze", "silver", "gold", "reconcile", "audit", "maintain")
 """The steps in the order of a day; `reconcile` is the merge after a batch, which compares the days that batch touched."""
 BY_MICRO_BATCH = ("bronze", "silver", "audit", "maintain")
-"""Steps that open every micro-batch: of the day (bronze, silver), of all that the lake or realtime keeps (audit, maintain)."""
+"""Steps that open every micro-batch: of the day (bronze, silver), of what is audited, of all that realtime keeps (maintain)."""
 LAYERS = ("gzip", "staged", "realtime", "bronze", "silver", "quarantine", "gold", "unified", "analytics", "replaced")
 """What takes room: the source's files as gzip, staged lines until batch has taken them, the tables, and replaced files."""
 REQUESTS = ("put", "list", "get", "head")

@@ -25,8 +25,8 @@ _TIMES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 class Load:
     """A day: `events` of `event_bytes` raw bytes, spread evenly over `streams` and over the day.
 
-    `interval`, `serve_every`, `batch_window` and `audit_every` (None: never) are seconds; `kept` days by what is kept. Raises
-    `UsageError` for what cannot be.
+    `interval`, `serve_every`, `batch_window` and `audit_every` (of the whole lake; None: never) are seconds; `kept` days by
+    what is kept. Raises `UsageError` for what cannot be.
     """
 
     events: float
@@ -35,7 +35,7 @@ class Load:
     interval: float = 300.0
     serve_every: float = 600.0
     batch_window: float = 4 * 3600.0
-    audit_every: float | None = float(DAY)
+    audit_every: float | None = 7.0 * DAY
     engine: Engine = "duckdb"
     kept: Mapping[str, float] = field(default_factory=lambda: dict(_DEFAULTS))
 
@@ -48,7 +48,7 @@ class Load:
             if not least <= value <= most:
                 raise UsageError(f"{unit}: from {least:,} to {most:,.0f} (saw {value:,.0f})")
         if self.audit_every is not None and not DAY <= self.audit_every <= 366 * DAY:
-            raise UsageError(f"an audit runs every 1d to 366d, or never (saw {self.audit_every / DAY:g} d)")
+            raise UsageError(f"an audit of the whole lake runs every 1d to 366d, or never (saw {self.audit_every / DAY:g} d)")
         if not 1 <= self.interval <= DAY or DAY % self.interval:
             raise UsageError(f"a landing interval divides a day, as 1m, 5m, 15m or 1h (saw {self.interval:g} s)")
 
@@ -68,9 +68,10 @@ class Load:
         return DAY / self.serve_every
 
     @property
-    def audits(self) -> float:
-        """Audits a day of one stream."""
-        return DAY / self.audit_every if self.audit_every else 0.0
+    def audited(self) -> float:
+        """Days of one stream's lines that the night's audit reads, on average: all that is kept, or what is new."""
+        whole = DAY / self.audit_every if self.audit_every else 0.0
+        return whole * self.kept["lake"] + 1 - whole
 
     def of(self, events: float) -> Load:
         """The same with another number of events a day."""

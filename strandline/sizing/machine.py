@@ -46,7 +46,7 @@ def needs(load: Load, cores: float, figures: Figures) -> Sequence[Need]:
     one_task = min(usable, figures("cores.task"))
     merge = _wall(("merge", "publish"), load, one_task, figures) / load.merges
     landing = _wall(("generate", "land"), load, one_task, figures) / load.landings
-    audit = _wall(("audit",), load, one_task, figures)  # in seconds a day, however seldom it is
+    audit = _wall(("audit",), load, one_task, figures)  # on average, in seconds a day
     return (
         Need("CPU while the batch runs", (all_day + total(found, "batch") / load.batch_window) / usable),
         Need("one stream's batch within its window", _wall(IN_WINDOW, load, one_task, figures) / load.batch_window),

@@ -36,7 +36,7 @@ class Asked:
 def requests(load: Load, figures: Figures) -> tuple[Asked, ...]:
     """The requests of every step: runs times what was counted for one, and one more for every further 8 MB read or written.
 
-    Some steps also ask for each micro-batch: of the day, of all that the lake has kept, of all in realtime.
+    Some steps also ask for each micro-batch: of the day, of what is audited, of all in realtime.
     """
     runs = runs_a_day(load)
     found = []
@@ -47,7 +47,7 @@ def requests(load: Load, figures: Figures) -> tuple[Asked, ...]:
             kinds["get"] += load.streams * micro_batches(step, load) * figures(f"requests.{step}.micro_batch")
         kinds["put"] += _ranges(WRITES.get(step, ()), load, figures)
         if step == "audit":
-            kinds["get"] += 2 * load.audits * load.kept["lake"] * _ranges(("bronze", "silver"), load, figures)
+            kinds["get"] += 2 * load.audited * _ranges(("bronze", "silver"), load, figures)
         found.append(Asked(step, kinds))
     return tuple(found)
 

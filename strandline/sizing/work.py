@@ -45,7 +45,6 @@ def steps(load: Load, figures: Figures) -> tuple[Step, ...]:
 def runs_a_day(load: Load) -> dict[str, float]:
     """Runs a day of each step, of one stream."""
     often = {"generate": load.landings, "land": load.landings, "merge": load.merges, "publish": load.merges}
-    often["audit"] = load.audits
     return {name: often.get(name, 1.0) for name in STEPS}
 
 
@@ -53,12 +52,12 @@ def cpu_of_a_stream(step: str, load: Load, figures: Figures) -> float:
     """CPU seconds a day of a step of one stream.
 
     Runs times what one run costs, and events times what one costs; an event of another size costs in proportion to its bytes.
-    A merge also looks at the keys of the day's other events, some steps open each micro-batch, and audit reads all events that
-    the lake has kept.
+    A merge also looks at the keys of the day's other events, some steps open each micro-batch, and an audit reads the day's
+    events, or all that the lake has kept.
     """
     wide = load.event_bytes / figures("bytes.event")
     cost = runs_a_day(load)[step] * figures(f"cpu.{step}.run")
-    events = load.of_a_stream * (load.audits * load.kept["lake"] if step == "audit" else 1.0)
+    events = load.of_a_stream * (load.audited if step == "audit" else 1.0)
     cost += events / 1e6 * wide * figures(f"cpu.{step}.million")
     if step == "merge":
         cost += load.merges * load.of_a_stream / 1e6 * figures("cpu.merge.million_of_day")
@@ -69,7 +68,7 @@ def cpu_of_a_stream(step: str, load: Load, figures: Figures) -> float:
 
 def micro_batches(step: str, load: Load) -> float:
     """Micro-batches of one stream that a step opens a day."""
-    days = {"audit": load.audits * load.kept["lake"], "maintain": load.kept["realtime"]}
+    days = {"audit": load.audited, "maintain": load.kept["realtime"]}
     return load.landings * days.get(step, 1.0)
 
 

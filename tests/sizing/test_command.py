@@ -104,7 +104,7 @@ def test_prices_of_one_s_own_change_the_bill_and_nothing_else(tmp_path: Path) ->
         (("-e", "1M", "--event-bytes", "0"), "bytes: from 2 to 16,777,216"),
         (("-e", "1M", "--interval", "7m"), "a landing interval divides a day, as 1m, 5m, 15m or 1h (saw 420 s)"),
         (("-e", "1M", "--interval", "5"), "a length of time is a number and s, m, h or d, as 5m or 4h (saw '5')"),
-        (("-e", "1M", "--audit-every", "1h"), "an audit runs every 1d to 366d, or never"),
+        (("-e", "1M", "--audit-every", "1h"), "an audit of the whole lake runs every 1d to 366d, or never"),
         (
             ("-e", "1M", "--retention", "gold=3d"),
             "a retention is of realtime, quarantine, lake, as realtime=14d",
