@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -210,8 +210,11 @@ def test_everything_is_recomputed(days: Days, when: str, monkeypatch: pytest.Mon
 
 def test_a_whole_recompute_comes_when_it_is_due(days: Days) -> None:
     assert days.new().since is not None
-    assert days.new(whole_every=timedelta(microseconds=1)).since is None
-    assert days.new().since is not None
+    found = days.new()
+    assert found.since is not None
+    gap = datetime.now(UTC) - found.since  # more than since the last audit, less than since the last whole one
+    assert days.new(whole_every=gap).since is None
+    assert days.new(whole_every=gap).since is not None
 
 
 def test_what_retention_took_after_it_was_audited_needs_no_whole_one(days: Days) -> None:
