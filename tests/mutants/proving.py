@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutation import Mutation
+from tests.mutants.mutation import AUDIT, Mutation
 
 _BASE, _RECOMPUTE = "strandline/audit/base.py", "strandline/audit/recompute.py"
-_TESTS = ("tests/test_audit_new.py",)
 
 PROVING = [
     Mutation(
-        "an audit stands on one that disagreed", _BASE, 'if row["agrees"]:', "if True:", "wrong rows would be proven", _TESTS
+        "an audit stands on one that disagreed", _BASE, 'if row["agrees"]:', "if True:", "wrong rows would be proven", AUDIT
     ),
     Mutation(
         "an audit stands on one under another contract",
@@ -17,7 +16,7 @@ PROVING = [
         'if row["contract"] == digest_number(stream) else None',
         "if row else None",
         "the rows of then were judged otherwise",
-        _TESTS,
+        AUDIT,
     ),
     Mutation(
         "lines that came and went go unseen",
@@ -25,7 +24,7 @@ PROVING = [
         "len(gone) != realtime.position(EXPIRED) - landed.position(EXPIRED)",
         "False",
         "their events would be missing from the recompute",
-        _TESTS,
+        AUDIT,
     ),
     Mutation(
         "the whole recompute is never due",
@@ -33,7 +32,7 @@ PROVING = [
         '"whole_at": base.whole_at if base else moment',
         '"whole_at": moment',
         "a chain of audits would stand on nothing",
-        _TESTS,
+        AUDIT,
     ),
     Mutation(
         "days whose files are others are not compared",
@@ -41,7 +40,7 @@ PROVING = [
         "    days |= _rewritten(then.events, now.events)\n",
         "",
         "an old day changed by hand goes unseen",
-        _TESTS,
+        AUDIT,
     ),
     Mutation(
         "aggregates whose files are others are not compared",
@@ -49,7 +48,7 @@ PROVING = [
         " | _rewritten(then.aggregates[table.name], now.aggregates[table.name])",
         "",
         "a number changed by hand goes unseen",
-        _TESTS,
+        AUDIT,
     ),
     Mutation(
         "lines that batch has not taken are proven against silver",
@@ -57,7 +56,7 @@ PROVING = [
         "if now.has_taken(file) and not then.has_taken(file)",
         "if not then.has_taken(file)",
         "silver has not seen what is above the line",
-        _TESTS,
+        AUDIT,
     ),
     Mutation(
         "lines of then are parsed again",
@@ -65,6 +64,6 @@ PROVING = [
         "if now.has_taken(file) and not then.has_taken(file)",
         "if now.has_taken(file)",
         "an audit costs what is new, not what is old",
-        _TESTS,
+        AUDIT,
     ),
 ]
