@@ -32,6 +32,7 @@ from deltalake.exceptions import DeltaError
 from strandline.engines.port import Scan
 from strandline.errors import DataError, StorageError, TransientError
 from strandline.lake.log import Action, Log, State
+from strandline.lake.objects import ObjectMissing
 from strandline.lake.parquet import PartitionedWriter, WrittenFile
 
 if TYPE_CHECKING:
@@ -166,20 +167,20 @@ class Snapshot:
 
         With `may_hold`, row groups that by their statistics hold no such row are left out; the others are whole.
         """
-        chosen = list(self.files if files is None else files)
-        if partitions is not None:
-            wanted = set(partitions)
-            chosen = [f for f in chosen if f.partition in wanted]
         format_, filesystem = _parquet(), self._table.filesystem
         fragments = []
-        for file in chosen:
-            where = None
-            if self.partition_by:
-                where = pads.field(self.partition_by) == pa.scalar(file.partition, pa.date32())
-            path = f"{self._table.root}/{file.path}"
+        for file in self._chosen(partitions, files):
+            path, where = f"{self._table.root}/{file.path}", self._partition_of(file)
             fragment = format_.make_fragment(path, filesystem, partition_expression=where, file_size=file.size)
             fragments.append(fragment if may_hold is None else fragment.subset(may_hold, self.schema))
         return pads.FileSystemDataset(fragments, self.schema, format_, filesystem)
+
+    def _chosen(self, partitions: Collection[date] | None, files: Iterable[DataFile] | None) -> list[DataFile]:
+        wanted = None if partitions is None else set(partitions)
+        return [f for f in (self.files if files is None else files) if wanted is None or f.partition in wanted]
+
+    def _partition_of(self, file: DataFile) -> pads.Expression | None:
+        return pads.field(self.partition_by) == pa.scalar(file.partition, pa.date32()) if self.partition_by else None
 
     def scan_with_files(self, files: Iterable[DataFile], columns: Sequence[str], where: pads.Expression | None = None) -> Scan:
         """Some columns of some files (`where`: of at least the rows that meet it), with the path of each row's file as `_file`
@@ -194,9 +195,14 @@ class Snapshot:
         partitions: Collection[date] | None = None,
         files: Iterable[DataFile] | None = None,
     ) -> pa.Table:
-        """Rows in memory; for small tables and pruned reads."""
+        """Rows in memory; for small tables and pruned reads. A small file that is alone is asked for once."""
+        chosen, wanted = self._chosen(partitions, files), {"columns": list(columns) if columns else None, "filter": where}
         with reading(self.path):
-            return self.dataset(partitions, files).to_table(columns=list(columns) if columns else None, filter=where)
+            if len(chosen) != 1 or chosen[0].size > _NEAR:
+                return self.dataset(files=chosen).to_table(**wanted)
+            data = pa.BufferReader(self._table.content_of(chosen[0]))
+            fragment = _parquet().make_fragment(data, partition_expression=self._partition_of(chosen[0]))
+            return fragment.to_table(schema=self.schema, **wanted)
 
 
 class Table:
@@ -217,6 +223,10 @@ class Table:
     def root(self) -> str:
         """Where the table stands in `filesystem`."""
         return f"{self._lake.root}/{self.path}"
+
+    def content_of(self, file: DataFile) -> bytes:
+        """The bytes of a file of the table. Raises `ObjectMissing` when it is gone."""
+        return self._lake.objects.get(f"{self.path}/{file.path}")
 
     def snapshot(self, version: int | None = None) -> Snapshot | None:
         """The newest version, or the given one; None when there is no table (yet).
@@ -407,6 +417,8 @@ def reading(path: str) -> Iterator[None]:
     """The libraries' errors while a table is read, as ours: `StorageError` for damage, else `TransientError`."""
     try:
         yield
+    except ObjectMissing as error:  # of a version that another run has left behind, and maintenance with it
+        raise TransientError(f"read {path}: {error}") from error
     except (DeltaError, OSError) as error:
         raise _classified(error, f"read {path}") from error
 
