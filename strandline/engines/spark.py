@@ -10,8 +10,10 @@ import contextlib
 import itertools
 import os
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -191,6 +193,8 @@ class SparkEngine:
         if self._address.startswith("local"):
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # it would take the first `python3` of the path
         lake = {f"spark.hadoop.{name}": value for name, value in spark_lake.s3a_settings(self._credentials).items()}
-        told = {"spark.app.name": "strandline", "spark.ui.showConsoleProgress": "false", **DELTA, **lake, **self._settings}
+        warehouse = Path(tempfile.gettempdir(), "strandline-spark-warehouse").as_uri()  # empty; else it is made right here
+        told = {"spark.app.name": "strandline", "spark.ui.showConsoleProgress": "false", "spark.sql.warehouse.dir": warehouse}
+        told |= {**DELTA, **lake, **self._settings}
         conf = SparkConf().setMaster(self._address).setAll(list(told.items()))
         return SparkSession(SparkContext.getOrCreate(conf))

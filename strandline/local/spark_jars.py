@@ -43,14 +43,21 @@ def folder() -> Path:
 
 def missing() -> str:
     """What is not here of what a Spark on this machine needs, with what to do; empty when all is."""
+    if problem := missing_programs():
+        return problem
+    if not list(folder().glob(f"delta-spark_{SCALA}-*.jar")):
+        return f"the jars of Delta Lake and S3 are not in {folder()}: `make spark-up` fetches them"
+    return ""
+
+
+def missing_programs() -> str:
+    """What is not here besides the jars, with what to do; empty when all is."""
     if importlib.util.find_spec("pyspark") is None:
         return "pyspark is not installed: pip install 'strandline[spark]'"
     if not (home() / "jars").is_dir():
         return "pyspark has no Spark in it (pyspark-client only speaks to a cluster): pip install 'strandline[spark]'"
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-        return "there is no Java: Spark needs version 17 or 21 on the PATH"
-    if not list(folder().glob(f"delta-spark_{SCALA}-*.jar")):
-        return f"the jars of Delta Lake and S3 are not in {folder()}: `make spark-up` fetches them"
+        return "there is no Java on the PATH: Spark needs version 17 or 21 (Debian: apt install openjdk-17-jre-headless)"
     return ""
 
 
@@ -72,7 +79,9 @@ def fetch() -> Path:
         return kept
     maven = shutil.which("mvn")
     if maven is None:
-        raise UsageError(f"Maven (`mvn`) is needed once to fetch the jars of Delta Lake and S3 into {kept}")
+        raise UsageError(
+            f"Maven (`mvn`) is needed once to fetch the jars of Delta Lake and S3 into {kept} (Debian: apt install maven)"
+        )
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent) as place:
         (Path(place) / "pom.xml").write_text(_POM, encoding="utf-8")

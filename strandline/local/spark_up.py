@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _up(local: Path, narrator: Narrator) -> int:
-    spark_jars.home()
+    if problem := spark_jars.missing_programs():
+        raise UsageError(problem)
     with narrator.step("Fetch the jars of Delta Lake and S3") as step:
         step.result = str(spark_jars.fetch())
     wanted = os.environ.get("SPARK_PORT")

@@ -1,8 +1,6 @@
-"""Whether two lakes hold the same rows, table by table and row for row, and how many were compared."""
+"""Whether two lakes hold the same rows, table by table and row for row."""
 
 from __future__ import annotations
-
-from collections import Counter
 
 import duckdb
 import pyarrow as pa
@@ -10,9 +8,7 @@ import pyarrow as pa
 from strandline.lake import paths
 from strandline.lake.lake import Lake
 from strandline.spec.model import Stream
-
-COMPARED: Counter[str] = Counter()
-"""Rows that were compared and found equal, by kind of table, in this process."""
+from tests.spark import counts
 
 
 def tables_of(stream: Stream) -> dict[str, str]:
@@ -28,12 +24,12 @@ def tables_of(stream: Stream) -> dict[str, str]:
     return found
 
 
-def differing_rows(one: Lake, other: Lake, stream: Stream) -> dict[str, int]:
-    """By table, how many rows only one of the lakes has; what is equal is added to `COMPARED`."""
+def differing_rows(one: Lake, other: Lake, stream: Stream, variant: str) -> dict[str, int]:
+    """By table, how many rows only one of the lakes has; all that was compared is counted under the variant."""
     found = {}
     for kind, path in tables_of(stream).items():
         found[kind], rows = _difference(_rows(one, path), _rows(other, path))
-        COMPARED[kind.split()[0]] += rows
+        counts.rows(stream.name, variant, kind).add(rows, found[kind])
     return found
 
 

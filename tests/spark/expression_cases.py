@@ -165,10 +165,27 @@ def _nested() -> list[str]:
     ]  # fmt: skip
 
 
+def families() -> dict[str, list[str]]:
+    """Every word of the vocabulary, in at least one expression, by what it is; no expression twice."""
+    whole = {
+        "operators": _operators(),
+        "tests and cases": _tests(),
+        "functions": _functions(),
+        "dates, times, intervals": _times(),
+        "casts": [f"cast({column} as {to})" for to, columns in _CAST.items() for column in columns],
+        "words within words": _nested(),
+    }
+    seen: set[str] = set()
+    found: dict[str, list[str]] = {}
+    for family, texts in whole.items():
+        found[family] = [text for text in dict.fromkeys(texts) if text not in seen]
+        seen.update(texts)
+    return found
+
+
 def cases() -> list[str]:
-    """Every word of the vocabulary, in at least one expression."""
-    casts = [f"cast({column} as {to})" for to, columns in _CAST.items() for column in columns]
-    return list(dict.fromkeys([*_operators(), *_tests(), *_functions(), *_times(), *casts, *_nested()]))
+    """The expressions of all families."""
+    return [text for texts in families().values() for text in texts]
 
 
 class Expressions:

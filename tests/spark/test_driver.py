@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.dataset as pads
@@ -62,6 +63,12 @@ def test_a_driver_in_this_process_reads_keeps_and_writes(engine: SparkEngine, s3
         with pytest.raises(DataError, match="nowhere"):
             session.rows("SELECT * FROM nowhere")
     assert made.arrow().select(SCHEMA.names).sort_by("id").combine_chunks().equals(rows(10, start=10))
+
+
+def test_a_driver_leaves_nothing_in_the_working_directory(engine: SparkEngine) -> None:
+    with engine.session() as session:
+        session.rows("SELECT 1 AS n")
+    assert not Path("spark-warehouse").exists()
 
 
 def test_a_session_sees_nothing_of_another_one(engine: SparkEngine) -> None:

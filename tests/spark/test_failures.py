@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +17,18 @@ import pytest
 
 from strandline.engines.port import Scan
 from strandline.errors import StrandlineError, TransientError
+from strandline.intervals import intervals_between
+from strandline.lake import paths
 from strandline.lake.lake import Lake
 from strandline.lake.tables import Commit, Snapshot, Table
 from strandline.local import ports, spark_jars
+from strandline.stages.land import ingest_intervals
+from strandline.stages.merge import merge
 from tests.conftest import s3_credentials
+from tests.spark.conftest import SMALL
+from tests.spark.equality import differing_rows
 from tests.spark.rows import SCHEMA, STATISTICS, rows
+from tests.spark.test_streams import EVENING, STREAMS, batch, sides_of
 
 if TYPE_CHECKING:
     from strandline.engines.spark import SparkEngine
@@ -36,8 +44,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, seaweed: Seaweed) -> Itera
         pytest.skip(problem)
     from strandline.local.spark import SparkCluster
 
-    small = {"spark.sql.shuffle.partitions": "4", "spark.ui.enabled": "false"}
-    with SparkCluster(tmp_path_factory.mktemp("hurt"), s3_credentials(seaweed), port=0, settings=small) as running:
+    with SparkCluster(tmp_path_factory.mktemp("hurt"), s3_credentials(seaweed), port=0, settings=SMALL) as running:
         yield running
 
 
@@ -68,13 +75,13 @@ def source(lake: Lake) -> Table:
 
 def slowly(begun: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The batches; whoever is the first to see one says so, and takes a while."""
-    for batch in batches:
+    for one in batches:
         try:
             begun.touch(exist_ok=False)
             time.sleep(15)
         except FileExistsError:
             pass
-        yield batch
+        yield one
 
 
 def copy(engine: SparkEngine, source: Table, target: Table, begun: Path) -> Snapshot | None:
@@ -94,11 +101,11 @@ def copy(engine: SparkEngine, source: Table, target: Table, begun: Path) -> Snap
         return target.commit(SCHEMA, decide, "event_date")
 
 
-def hurt_while(work: Callable[[], object], begun: Path, hurt: Callable[[], object]) -> StrandlineError | None:
+def hurt_while(work: Callable[[], object], begun: Callable[[], bool], hurt: Callable[[], object]) -> StrandlineError | None:
     """The error with which the work ended, if any, after it was hurt in its midst."""
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(work)
-        while not begun.exists():
+        while not begun():
             assert not working.done(), working.result()
             time.sleep(0.05)
         hurt()
@@ -106,6 +113,12 @@ def hurt_while(work: Callable[[], object], begun: Path, hurt: Callable[[], objec
     if error is not None and not isinstance(error, StrandlineError):
         raise error
     return error
+
+
+def kill_executors(cluster: SparkCluster) -> None:
+    """All of them; the workers start others."""
+    for pid in cluster.executors():
+        os.kill(pid, signal.SIGKILL)
 
 
 def held_by(table: Table) -> pa.Table:
@@ -120,11 +133,7 @@ def test_an_executor_killed_in_the_midst_of_a_write_changes_no_row(
 ) -> None:
     target, begun = lake.table("silver/tides"), tmp_path / "begun"
 
-    def kill() -> None:
-        for pid in cluster.executors():
-            os.kill(pid, signal.SIGKILL)
-
-    assert hurt_while(lambda: copy(engine, source, target, begun), begun, kill) is None
+    assert hurt_while(lambda: copy(engine, source, target, begun), begun.exists, partial(kill_executors, cluster)) is None
     assert held_by(target).equals(rows(90))
 
 
@@ -144,13 +153,41 @@ def test_a_driver_killed_in_the_midst_of_a_write_is_a_retry_with_the_same_table(
     engine: SparkEngine, cluster: SparkCluster, lake: Lake, source: Table, tmp_path: Path
 ) -> None:
     target, begun = lake.table("silver/tides"), tmp_path / "begun"
-    error = hurt_while(lambda: copy(engine, source, target, begun), begun, cluster.connect.kill)
+    error = hurt_while(lambda: copy(engine, source, target, begun), begun.exists, cluster.connect.kill)
     assert isinstance(error, TransientError)
     assert held_by(target).num_rows == 0
     cluster.start()
     assert copy(engine, source, target, begun) is not None
     assert copy(engine, source, target, begun) is None
     assert held_by(target).equals(rows(90))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["executors", "driver"])
+def test_a_batch_whose_cluster_is_hurt_leaves_the_tables_of_an_undisturbed_one(
+    cluster: SparkCluster, s3_lake: S3Lake, victim: str
+) -> None:
+    """Hurt as soon as there is anything of silver: the executors are replaced, the driver's loss ends the attempt."""
+    stream = STREAMS["iot_sensors"]
+    intervals = list(intervals_between(EVENING, EVENING + timedelta(hours=2), stream.interval))
+    sides = sides_of(s3_lake, cluster.start())
+    for side in sides:
+        ingest_intervals(side.runtime, side.of(stream), intervals)
+    undisturbed, hurt = (partial(batch, side.runtime, side.of(stream), intervals[-1].end) for side in sides)
+    undisturbed()
+    objects = sides[1].runtime.lake.objects
+    kill = partial(kill_executors, cluster) if victim == "executors" else cluster.connect.kill
+    error = hurt_while(hurt, lambda: any(True for _ in objects.list(f"{paths.silver(stream.name)}/")), kill)
+    if victim == "executors":
+        assert error is None
+    else:
+        assert isinstance(error, TransientError)
+        cluster.start()
+        hurt()
+    for side in sides:
+        merge(side.runtime, side.of(stream))
+    differ = differing_rows(sides[0].runtime.lake, sides[1].runtime.lake, stream, f"{victim} killed")
+    assert not any(differ.values()), differ
 
 
 @pytest.mark.slow

@@ -108,8 +108,7 @@ def compare(engines: Engines, stream: Stream, relation: str, *, served: bool = F
     table = stream.gold[0]
     duck = engines.on_duckdb(aggregate(stream, table, DuckDialect(), relation, served=served))
     spark = engines.on_spark(aggregate(stream, table, SparkDialect(), relation, served=served))
-    assert rows_apart([duck, spark]) == []
-    engines.compared += duck.num_rows * duck.num_columns
+    assert rows_apart(f"aggregates by {table.grain}", [duck, spark]) == []
     return int(duck.num_rows * duck.num_columns)
 
 
@@ -158,7 +157,6 @@ def test_both_engines_give_every_metric_of_every_grain_the_same_value(engines: E
         for number, chosen in enumerate([first, *rest[turn::6]])
     )
     assert compared > 3000
-    print(f"{grain}: {compared:,} values: equal")
 
 
 def test_filtered_and_empty_tables_are_the_same(engines: Engines) -> None:
@@ -191,7 +189,7 @@ def test_sums_and_averages_of_every_size_are_the_same(engines: Engines) -> None:
         ]
         shown += [dialect.quantile("x", q) for q in QUANTILES]
         sides.append(ask(f"SELECT g, {', '.join(f'{sql} AS c{i}' for i, sql in enumerate(shown))} FROM sizes GROUP BY g"))
-    assert rows_apart(sides) == []
+    assert rows_apart("sums, averages and quantiles of every size", sides) == []
     assert any(value is None for value in sides[0]["c2"].to_pylist())
 
 
@@ -199,9 +197,9 @@ def test_windows_start_at_the_same_moment(engines: Engines) -> None:
     moments = [*EVERY_MOMENT, *MOMENTS, *(Values(8).timestamp() for _ in range(1))]
     engines.register("moments", pa.table({"n": range(len(moments)), "moment": pa.array(moments, pa.timestamp("us", "UTC"))}))
     asked = {g: (DuckDialect().window_start("moment", g), SparkDialect().window_start("moment", g)) for g in get_args(Grain)}
-    before = engines.compared
-    assert engines.differences(asked, "moments") == []
-    assert engines.compared - before > 250_000
+    compared, differences = engines.differences("windows at boundaries", asked, "moments")
+    assert differences == []
+    assert compared > 250_000
 
 
 def test_the_same_row_of_an_event_is_kept(engines: Engines) -> None:
@@ -210,7 +208,7 @@ def test_the_same_row_of_an_event_is_kept(engines: Engines) -> None:
     columns = [*TYPES, "_landing_start", "_line", "event_date"]
     sides = [ask(deduplicate(stream, dialect, "good AS r", columns)) for dialect, ask in
              ((DuckDialect(), engines.on_duckdb), (SparkDialect(), engines.on_spark))]  # fmt: skip
-    assert rows_apart(sides) == []
+    assert rows_apart("deduplication", sides) == []
     assert 100 < sides[0].num_rows < ROWS
 
 

@@ -56,19 +56,18 @@ def delivered(case: Case) -> pa.Table:
     return landed(case.stream, lines, interval)
 
 
-def answered(engines: Engines, sql: list[str]) -> pa.Table:
+def answered(engines: Engines, family: str, sql: list[str]) -> pa.Table:
     """DuckDB's answer; Spark's is the same."""
     sides = [ask(one) for ask, one in zip((engines.on_duckdb, engines.on_spark), sql, strict=True)]
-    assert rows_apart(sides) == []
-    engines.compared += sides[0].num_rows * sides[0].num_columns
+    assert rows_apart(family, sides) == []
     return sides[0]
 
 
-def judged_and_counted(engines: Engines, stream: Stream, lines: pa.Table) -> pa.Table:
+def judged_and_counted(engines: Engines, stream: Stream, lines: pa.Table, family: str) -> pa.Table:
     """The judged rows; all that follows from them is the same on both engines."""
     engines.register("lines", lines)
-    judged = answered(engines, [judge(stream, dialect).sql for dialect in DIALECTS])
-    answered(engines, [judge(stream, dialect, raw=False).sql for dialect in DIALECTS])
+    judged = answered(engines, family, [judge(stream, dialect).sql for dialect in DIALECTS])
+    answered(engines, family, [judge(stream, dialect, raw=False).sql for dialect in DIALECTS])
     values = ", ".join(f"CAST({n} AS {{}}) AS {name}" for n, name in enumerate(BUDGET_COLUMNS))
     for budget in stream.budgets:
         sql = [
@@ -77,35 +76,37 @@ def judged_and_counted(engines: Engines, stream: Stream, lines: pa.Table) -> pa.
             + ") AS v"
             for d in DIALECTS
         ]
-        answered(engines, sql)
+        answered(engines, family, sql)
     good = judged.filter(pa.compute.is_null(judged["_verdict"]))
     statuses = pa.array([schemas.FINAL if n % 3 else schemas.PROVISIONAL for n in range(good.num_rows)], pa.string())
     engines.register("good", good.append_column("_status", statuses))
     kept = [name for name in schemas.unified(stream).names if name not in ("_as_of",)]
-    engines.register("silver", answered(engines, [deduplicate(stream, d, "good AS r", [*kept]) for d in DIALECTS]))
+    engines.register("silver", answered(engines, family, [deduplicate(stream, d, "good AS r", [*kept]) for d in DIALECTS]))
     for table in stream.gold:
         for served in (False, True):
-            answered(engines, [aggregate(stream, table, d, "silver", served=served) for d in DIALECTS])
+            answered(engines, family, [aggregate(stream, table, d, "silver", served=served) for d in DIALECTS])
             empty = "(SELECT * FROM silver WHERE FALSE) AS e"
-            assert answered(engines, [aggregate(stream, table, d, empty, served=served) for d in DIALECTS]).num_rows == 0
+            nothing = answered(engines, family, [aggregate(stream, table, d, empty, served=served) for d in DIALECTS])
+            assert nothing.num_rows == 0
     return judged
 
 
 @pytest.mark.parametrize("name", [name for name, stream in STREAMS.items() if stream.source.type == "generator"])
 def test_a_declared_stream_is_the_same_on_both_engines(engines: Engines, name: str) -> None:
-    judged = judged_and_counted(engines, STREAMS[name], generated(STREAMS[name]))
+    judged = judged_and_counted(engines, STREAMS[name], generated(STREAMS[name]), f"the SQL of {name}")
     assert judged.num_rows > 100
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"the real data is not there: {DATA}")
 @pytest.mark.parametrize("case", [ACCESS_LOG, NAB_SENSORS], ids=lambda case: case.name)
 def test_a_real_stream_is_the_same_on_both_engines(engines: Engines, case: Case) -> None:
-    judged = judged_and_counted(engines, case.stream, delivered(case))
+    judged = judged_and_counted(engines, case.stream, delivered(case), f"the SQL of {case.name}")
     assert 0 < judged["_verdict"].null_count < judged.num_rows
 
 
 def test_every_poisoned_line_has_the_same_verdict_on_both_engines(engines: Engines, tmp_path: Path) -> None:
     stream = stream_from(tmp_path, f"{{type: files, location: {tmp_path}}}")
     lines = [poison.raw for poison in USUAL if poison.header is None]
-    judged = judged_and_counted(engines, stream, landed(stream, lines, Interval(BEGIN, BEGIN + timedelta(minutes=5))))
+    rows = landed(stream, lines, Interval(BEGIN, BEGIN + timedelta(minutes=5)))
+    judged = judged_and_counted(engines, stream, rows, "verdicts on poisoned lines")
     assert len(judged["_verdict"].unique()) > 5

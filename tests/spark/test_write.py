@@ -19,13 +19,24 @@ from strandline.errors import StorageError
 from strandline.lake.lake import Lake
 from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.tables import Commit, Snapshot, Table
+from tests.conftest import s3_credentials
 from tests.spark.rows import SCHEMA, STATISTICS, rows
 
 if TYPE_CHECKING:
     from strandline.engines.spark import SparkEngine
+    from strandline.local.seaweed import Seaweed
+    from strandline.local.spark import SparkCluster
     from tests.conftest import S3Lake
 
 ORDERED = 'SELECT * FROM given ORDER BY event_date, "id" DESC'
+
+
+@pytest.fixture(scope="module")
+def spark_engine(spark_cluster: SparkCluster, seaweed: Seaweed) -> SparkEngine:
+    """Spark as clusters are: a write gathers what is small, so that a day is one file."""
+    from strandline.engines.spark import SparkEngine
+
+    return SparkEngine(spark_cluster.address, s3_credentials(seaweed), {"spark.sql.adaptive.enabled": "true"})
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from strandline.engines.duckdb import DuckEngine
 from strandline.engines.spark_dialect import SparkDialect
 from strandline.plan.judge import Columns
 from strandline.spec.model import FieldType
+from tests.spark import counts
 from tests.spark.vocabulary_spark import LocalSpark, local_spark
 
 __all__ = ["engines", "local_spark"]
@@ -155,7 +156,6 @@ class Engines:
         self.duck = DuckEngine("1GB", 2)
         self.relations: dict[str, pa.Table] = {}
         self.written: list[Path] = []
-        self.compared = 0
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make the rows readable as `name` in both."""
@@ -176,9 +176,13 @@ class Engines:
         """Spark's answer."""
         return self.spark.table(sql)
 
-    def differences(self, questions: Mapping[str, tuple[str, str]], relation: str, ulps: int = 0) -> list[str]:
-        """Where the answers to expressions (DuckDB's SQL and Spark's, by what was meant) differ, in words; two each at most."""
-        found = []
+    def differences(
+        self, family: str, questions: Mapping[str, tuple[str, str]], relation: str, ulps: int = 0
+    ) -> tuple[int, list[str]]:
+        """How many values were compared, and where the answers to expressions (DuckDB's SQL and Spark's, by what was meant)
+        differ, in words; two each at most. All are counted under the family.
+        """
+        found, compared = [], 0
         for some in _chunks(list(questions.items()), 30):
             sides = []
             for side, ask in enumerate((self.on_duckdb, self.on_spark)):
@@ -187,10 +191,11 @@ class Engines:
             for i, (text, _) in enumerate(some):
                 left, right = (answers(side[f"c{i}"]) for side in sides)
                 assert len(left) == len(right)
-                self.compared += len(left)
                 wrong = [n for n in range(len(left)) if left[n] != right[n] and not near(left[n], right[n], ulps)]
+                counts.values(family).add(len(left), len(wrong))
+                compared += len(left)
                 found += [f"{text}: {self._row(relation, n)}: duckdb {left[n]!r}, spark {right[n]!r}" for n in wrong[:2]]
-        return found
+        return compared, found
 
     def _row(self, relation: str, n: int) -> str:
         return ", ".join(f"{k}={v!r}" for k, v in self.relations[relation].slice(n, 1).to_pylist()[0].items() if k[0] != "_")
@@ -235,8 +240,16 @@ def near(left: Any, right: Any, ulps: int) -> bool:
     return bool(abs(bits[0] - bits[1]) <= ulps)
 
 
-def rows_apart(sides: Sequence[pa.Table]) -> list[str]:
-    """Where two answers of whole rows differ, in words; their order is of no account."""
+def rows_apart(family: str, sides: Sequence[pa.Table]) -> list[str]:
+    """Where two answers of whole rows differ, in words, a line a value; their order is of no account. All values are counted
+    under the family.
+    """
+    found = _apart(sides)
+    counts.values(family).add(sides[0].num_rows * sides[0].num_columns, len(found))
+    return found
+
+
+def _apart(sides: Sequence[pa.Table]) -> list[str]:
     names = sides[0].column_names
     assert sorted(names) == sorted(sides[1].column_names)
     left, right = (

@@ -79,7 +79,7 @@ def serve(folder: Path) -> None:
     from strandline.engines.spark_dialect import SparkDialect
 
     builder: Any = SparkSession.builder.master("local[2]").appName("vocabulary")
-    for name, value in (SETTINGS | SparkDialect.SETTINGS).items():
+    for name, value in (SETTINGS | SparkDialect.SETTINGS | {"spark.sql.warehouse.dir": str(folder / "warehouse")}).items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
     for line in sys.stdin:
