@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from strandline.errors import UsageError
 from strandline.lake import paths
-from strandline.lake.tables import Snapshot
+from strandline.lake.snapshot import Snapshot
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.merge import Pointer, read_pointer

@@ -17,7 +17,7 @@ import pyarrow.dataset as pads
 
 from strandline.lake import paths
 from strandline.lake.landings import Landings, micro_batches
-from strandline.lake.tables import DataFile, Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.plan.schemas import FINAL
 from strandline.stages.bronze import Line
 from strandline.stages.merge import read_pointer

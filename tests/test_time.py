@@ -21,7 +21,7 @@ import pytest
 
 from strandline.engines.duckdb import DuckEngine, DuckSession
 from strandline.intervals import Interval, floor, interval_at, intervals_between
-from strandline.lake.tables import DataFile
+from strandline.lake.snapshot import DataFile
 from strandline.plan.aggregate import aggregate
 from strandline.plan.judge import judge
 from strandline.plan.schemas import realtime

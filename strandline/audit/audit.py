@@ -21,7 +21,7 @@ from strandline.audit.base import find_base, keep, realtime_of
 from strandline.audit.compare import Difference, compare
 from strandline.audit.recompute import RECOMPUTED, recompute_all, recompute_new
 from strandline.audit.sides import Side, sides_now
-from strandline.lake.tables import Snapshot
+from strandline.lake.snapshot import Snapshot
 from strandline.plan import schemas
 from strandline.plan.aggregate import aggregate
 from strandline.status import balance

@@ -17,7 +17,8 @@ from strandline.contracts import digest_number
 from strandline.errors import StorageError
 from strandline.lake import paths
 from strandline.lake.landings import EXPIRED
-from strandline.lake.tables import Commit, Snapshot
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit
 from strandline.plan import schemas
 from strandline.stages.silver import RESTATEMENTS
 

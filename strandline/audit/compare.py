@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from strandline.lake.tables import Snapshot
+from strandline.lake.snapshot import Snapshot
 from strandline.plan import schemas
 from strandline.stages.again import VERSION as JUDGED_BY
 from strandline.stages.again import with_columns

@@ -14,7 +14,7 @@ import pyarrow.dataset as pads
 from strandline.audit.sides import Side
 from strandline.engines.port import Scan
 from strandline.lake import paths
-from strandline.lake.tables import DataFile, Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.lines.parse import parser_of
 from strandline.lines.strict import Refusal
 from strandline.plan import schemas

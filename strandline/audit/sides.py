@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from strandline.errors import TransientError
 from strandline.lake import paths
-from strandline.lake.tables import DataFile, Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.stages.bronze import Line
 from strandline.stages.merge import read_pointer
 from strandline.stages.silver import RESTATEMENTS

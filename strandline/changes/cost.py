@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from strandline.lake import paths
-from strandline.lake.tables import DataFile
+from strandline.lake.snapshot import DataFile
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.rejudge import Tables

@@ -27,7 +27,7 @@ from strandline.errors import DataError
 from strandline.lake.lake import Lake
 from strandline.lake.objects import S3Credentials
 from strandline.lake.parquet import PartitionedWriter, WrittenFile
-from strandline.lake.tables import reading
+from strandline.lake.snapshot import reading
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -18,7 +18,7 @@ from strandline.errors import StorageError
 from strandline.lake.footers import Footer, JoinedFile
 from strandline.lake.objects import Objects
 from strandline.lake.parquet import CHECKSUM, FILE_BYTES, PartitionedWriter, checksum
-from strandline.lake.tables import DataFile, Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
 
 _READ_BYTES = 32 << 20
 """Bytes of files that are read side by side, before their pages are copied."""

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow.dataset as pads
 
 from strandline.intervals import Interval
-from strandline.lake.tables import DataFile, Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
 
 EXPIRED = "expired"
 """The position of a realtime table from which retention has taken files: how many, in all."""

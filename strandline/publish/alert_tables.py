@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 
 from strandline.lake import paths
-from strandline.lake.tables import Commit, DataFile, Snapshot, Table
+from strandline.lake.snapshot import DataFile, Snapshot
+from strandline.lake.tables import Commit, Table
 from strandline.publish.conditions import Firing, plain
 from strandline.publish.episodes import Day, Episode, Island, Key
 

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from strandline.errors import TransientError
-from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit, Table
 from strandline.publish.alert_tables import (
     DAYS,
     EPISODES,

@@ -39,7 +39,7 @@ from strandline.publish.volume import volume
 if TYPE_CHECKING:
     from strandline.lake.lake import Lake
     from strandline.lake.objects import Objects
-    from strandline.lake.tables import Snapshot
+    from strandline.lake.snapshot import Snapshot
     from strandline.publish.alerts import Notify
     from strandline.runtime import Runtime
     from strandline.spec.model import Stream

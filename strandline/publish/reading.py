@@ -14,7 +14,7 @@ from strandline.spec.model import Stream
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from strandline.lake.tables import Snapshot
+    from strandline.lake.snapshot import Snapshot
 
 
 class Reader:

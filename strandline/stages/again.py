@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from strandline.engines.port import Scan, Through
-from strandline.lake.tables import DataFile, Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.lines.arrays import ParsedArrays, parse_array
 from strandline.lines.parse import parse_lines
 from strandline.plan import schemas

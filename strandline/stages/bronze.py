@@ -19,7 +19,8 @@ from strandline.lake.landings import STATISTICS, Landings
 from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.paths import bronze as bronze_path
 from strandline.lake.paths import realtime as realtime_path
-from strandline.lake.tables import Commit, DataFile, Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
+from strandline.lake.tables import Commit
 from strandline.plan import schemas
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream

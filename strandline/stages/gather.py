@@ -13,7 +13,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from strandline.lake.parquet import FILE_BYTES, WrittenFile
-from strandline.lake.tables import DataFile, Snapshot, Table
+from strandline.lake.snapshot import DataFile, Snapshot
+from strandline.lake.tables import Table
 from strandline.plan import schemas
 from strandline.spec.model import Stream
 from strandline.stages.again import with_columns

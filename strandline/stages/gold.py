@@ -15,7 +15,8 @@ from strandline.intervals import GRAINS
 from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.paths import gold as gold_path
 from strandline.lake.paths import silver as silver_path
-from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit, Table
 from strandline.plan import schemas
 from strandline.plan.aggregate import aggregate
 from strandline.plan.dialect import Dialect

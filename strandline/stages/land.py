@@ -17,7 +17,8 @@ from strandline.intervals import Interval
 from strandline.lake.landings import STATISTICS, Landings
 from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.paths import bronze, realtime
-from strandline.lake.tables import Commit, Snapshot
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit
 from strandline.plan import schemas
 from strandline.runtime import Runtime, silent
 from strandline.spec.model import Stream

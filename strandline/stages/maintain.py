@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from strandline.intervals import Interval
 from strandline.lake import paths
 from strandline.lake.landings import EXPIRED
-from strandline.lake.tables import Commit, DataFile, Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
+from strandline.lake.tables import Commit
 from strandline.plan import schemas
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream

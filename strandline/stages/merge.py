@@ -14,7 +14,8 @@ from strandline.errors import StorageError, TransientError
 from strandline.lake.objects import ObjectMissing
 from strandline.lake.paths import analytics, published
 from strandline.lake.paths import unified as unified_path
-from strandline.lake.tables import Snapshot, SupersededError, Table
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import SupersededError, Table
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.bronze import Line

@@ -20,7 +20,7 @@ from strandline.contracts import canonical, contracts_under, identity
 from strandline.engines.port import Relation, Scan
 from strandline.errors import UsageError
 from strandline.lake import paths
-from strandline.lake.tables import DataFile, Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.plan import schemas
 from strandline.plan.judge import deduplicate
 from strandline.runtime import Runtime

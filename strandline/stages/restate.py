@@ -20,7 +20,8 @@ import pyarrow.dataset as pads
 
 from strandline.contracts import Deployed, deploy, digest_number
 from strandline.lake import paths
-from strandline.lake.tables import Commit, Snapshot, SupersededError
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit, SupersededError
 from strandline.plan import schemas
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream

@@ -14,7 +14,7 @@ import pyarrow.dataset as pads
 
 from strandline.engines.port import Relation, Scan
 from strandline.errors import DataError
-from strandline.lake.tables import DataFile, Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.plan.dialect import Dialect
 from strandline.plan.judge import BYTES, Judgement, judge, ranked
 from strandline.spec.model import Budget, Stream

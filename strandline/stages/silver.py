@@ -22,7 +22,8 @@ from strandline.lake.paths import LEDGER
 from strandline.lake.paths import bronze as bronze_path
 from strandline.lake.paths import quarantine as quarantine_path
 from strandline.lake.paths import silver as silver_path
-from strandline.lake.tables import Commit, Snapshot, SupersededError, Table
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit, SupersededError, Table
 from strandline.plan import schemas
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream

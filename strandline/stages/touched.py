@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import orjson
 
-from strandline.lake.tables import DataFile
+from strandline.lake.snapshot import DataFile
 
 TAG = "strandline.touched"
 BUCKET = timedelta(minutes=5)

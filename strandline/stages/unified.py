@@ -21,7 +21,8 @@ from strandline.lake.parquet import WrittenFile
 from strandline.lake.paths import realtime as realtime_path
 from strandline.lake.paths import silver as silver_path
 from strandline.lake.paths import unified as unified_path
-from strandline.lake.tables import Commit, DataFile, Snapshot, SupersededError, Table
+from strandline.lake.snapshot import DataFile, Snapshot
+from strandline.lake.tables import Commit, SupersededError, Table
 from strandline.plan import schemas
 from strandline.plan.judge import deduplicate, event_moment
 from strandline.runtime import Runtime

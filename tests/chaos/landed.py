@@ -13,7 +13,7 @@ import pyarrow.dataset as pads
 
 from strandline.intervals import Interval
 from strandline.lake import paths
-from strandline.lake.tables import Snapshot
+from strandline.lake.snapshot import Snapshot
 from strandline.runtime import Runtime
 from strandline.sources.source import open_source
 from strandline.spec.model import Stream

@@ -13,7 +13,7 @@ from typing import Any
 from strandline.audit.audit import audit
 from strandline.intervals import Interval
 from strandline.lake import paths
-from strandline.lake.tables import Snapshot
+from strandline.lake.snapshot import Snapshot
 from strandline.publish.alerts import Notification
 from strandline.publish.publish import publish
 from strandline.runtime import Runtime

@@ -18,7 +18,8 @@ import pytest
 from strandline.errors import StorageError, TransientError
 from strandline.intervals import Interval
 from strandline.lake.lake import Lake
-from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit, Table
 from strandline.lines.protect import ProtectedLine
 from strandline.sources.source import RawLine
 from strandline.stages.staged import StagedLines, write_staged

@@ -10,7 +10,8 @@ import pytest
 
 from strandline.lake import paths
 from strandline.lake.lake import Lake
-from strandline.lake.tables import Commit, Snapshot
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit
 from strandline.plan import schemas
 from strandline.runtime import Runtime
 from strandline.spec.load import load_stream

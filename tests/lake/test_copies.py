@@ -17,7 +17,8 @@ from strandline.errors import StorageError
 from strandline.lake.copies import Bounds, copy_files
 from strandline.lake.footers import Footer, JoinedFile
 from strandline.lake.lake import Lake
-from strandline.lake.tables import Commit, DataFile, Snapshot, Table
+from strandline.lake.snapshot import DataFile, Snapshot
+from strandline.lake.tables import Commit, Table
 
 DAY = date(2026, 3, 1)
 SCHEMA = pa.schema(

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from strandline.errors import StorageError
 from strandline.lake.lake import Lake
 from strandline.lake.log import HEAD
-from strandline.lake.tables import Commit, DataFile, Snapshot, Table
+from strandline.lake.snapshot import DataFile, Snapshot
+from strandline.lake.tables import Commit, Table
 
 SCHEMA = pa.schema([("event_date", pa.date32()), ("n", pa.int64()), ("at", pa.timestamp("us", "UTC")), ("text", pa.string())])
 WIDER = SCHEMA.append(pa.field("more", pa.string()))

@@ -12,7 +12,8 @@ import pytest
 
 from strandline.errors import StorageError, TransientError
 from strandline.lake.lake import Lake
-from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit, Table
 
 if TYPE_CHECKING:
     from strandline.lake.objects import S3Credentials

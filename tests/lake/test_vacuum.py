@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from strandline.lake.lake import Lake
-from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit, Table
 
 SCHEMA = pa.schema([("event_date", pa.date32()), ("writer", pa.int64())])
 DAYS_8 = 8 * 86_400

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from strandline.lake import paths
 from strandline.lake.lake import Lake
-from strandline.lake.tables import DataFile, Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
 from tests.laws import oracle
 from tests.laws.oracle import Contract, Event, Landed
 

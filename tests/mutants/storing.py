@@ -16,6 +16,7 @@ from tests.mutants.mutation import (
     QUARANTINE,
     REPETITION,
     SILVER,
+    SNAPSHOT,
     TABLES,
     TABLES_PY,
     Mutation,
@@ -72,7 +73,7 @@ STORING = [
     ),
     Mutation(
         "new files start one number too late",
-        TABLES_PY,
+        SNAPSHOT,
         "tuple(f for f in self.files if f.ordinal > ordinal)",
         "tuple(f for f in self.files if f.ordinal > ordinal + 1)",
         "the first commit after a position is never seen",
@@ -80,7 +81,7 @@ STORING = [
     ),
     Mutation(
         "new files start one number too early",
-        TABLES_PY,
+        SNAPSHOT,
         "tuple(f for f in self.files if f.ordinal > ordinal)",
         "tuple(f for f in self.files if f.ordinal >= ordinal)",
         "rows are judged twice; `added` and the budget count them again",
@@ -88,7 +89,7 @@ STORING = [
     ),
     Mutation(
         "page checksums are not verified",
-        TABLES_PY,
+        SNAPSHOT,
         "page_checksum_verification=True",
         "page_checksum_verification=False",
         "damaged pages are read as if they were data",

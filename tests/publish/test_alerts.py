@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from strandline.engines.duckdb import DuckEngine
 from strandline.lake.lake import Lake
-from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit, Table
 from strandline.publish import alerts
 from strandline.publish.alert_tables import NEVER, AlertStore, newest_episodes, read_episodes
 from strandline.publish.conditions import compile_condition, evaluate

@@ -15,7 +15,8 @@ import pytest
 
 from strandline.lake import paths
 from strandline.lake.lake import Lake
-from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit, Table
 from strandline.lines.keys import KeyRing
 from strandline.publish.alert_tables import AlertStore
 from strandline.publish.alerts import Notification

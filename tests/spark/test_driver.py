@@ -12,7 +12,8 @@ import pytest
 from strandline.engines.port import Scan
 from strandline.errors import DataError
 from strandline.lake.lake import Lake
-from strandline.lake.tables import Commit, Snapshot
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit
 from strandline.local import ports, spark_jars
 from tests.conftest import s3_credentials
 from tests.spark.rows import SCHEMA, STATISTICS, rows

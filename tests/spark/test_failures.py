@@ -20,7 +20,8 @@ from strandline.errors import StrandlineError, TransientError
 from strandline.intervals import intervals_between
 from strandline.lake import paths
 from strandline.lake.lake import Lake
-from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit, Table
 from strandline.local import ports, spark_jars
 from strandline.stages.land import ingest_intervals
 from strandline.stages.merge import merge

@@ -17,7 +17,8 @@ from strandline.engines.duckdb import DuckEngine
 from strandline.engines.port import Relation, Scan, Session
 from strandline.errors import DataError, UsageError
 from strandline.lake.lake import Lake
-from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit, Table
 from tests.spark.rows import DAYS, SCHEMA, STATISTICS, rows
 
 if TYPE_CHECKING:

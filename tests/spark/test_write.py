@@ -18,7 +18,8 @@ from deltalake import DeltaTable
 from strandline.errors import StorageError
 from strandline.lake.lake import Lake
 from strandline.lake.parquet import PartitionedWriter
-from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit, Table
 from tests.conftest import s3_credentials
 from tests.spark.rows import SCHEMA, STATISTICS, rows
 

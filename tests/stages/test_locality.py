@@ -14,7 +14,7 @@ import pytest
 from strandline.audit.audit import audit
 from strandline.lake import paths
 from strandline.lake.lake import Lake
-from strandline.lake.tables import DataFile, Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.gather import full_levels

@@ -16,7 +16,8 @@ from strandline.audit.audit import audit
 from strandline.contracts import contracts_of
 from strandline.errors import DataError, TransientError, UsageError
 from strandline.lake import paths
-from strandline.lake.tables import Commit, Snapshot, Table
+from strandline.lake.snapshot import Snapshot
+from strandline.lake.tables import Commit, Table
 from strandline.runtime import Runtime
 from strandline.spec.model import Retention, Stream
 from strandline.stages.bronze import bronze
