@@ -109,3 +109,29 @@ def test_the_bounds_of_a_range_are_inside(runtime: Runtime, tmp_path: Path) -> N
     ingest(runtime, bounded, interval(0))
     merge(runtime, bounded)
     assert set(statuses(runtime)) == {"r0", "r9"}
+
+
+def test_a_batch_that_was_killed_after_quarantine_is_ended_before_the_next(
+    runtime: Runtime, stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*given: object) -> None:
+        raise Killed
+
+    def take(number: int) -> dict[str, int]:
+        deliver(tmp_path, f"{number}", [line(f"r{number}"), b"{", *[line("again")] * number])
+        ingest(runtime, stream, interval(number))
+        bronze(runtime, stream, interval(number).end)
+        return silver(runtime, stream)
+
+    with monkeypatch.context() as dying:
+        dying.setattr("strandline.stages.silver._commit_silver", killed)
+        with pytest.raises(Killed):
+            take(0)
+    assert take(1) == {"lines": 5, "good": 3, "duplicates": 0, "quarantined": 2, "unknown_fields": 0}
+    ledger = runtime.lake.table(paths.LEDGER).snapshot()
+    assert ledger is not None
+    batches = sorted((row["batch"], row["lines"]) for row in ledger.arrow().to_pylist())
+    assert batches == [(1, 2), (2, 3)]

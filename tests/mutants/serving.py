@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.mutation import (
     AGGREGATE,
+    AGGREGATES,
     DUCKDB,
     GOLD,
     JUDGE,
@@ -236,7 +237,7 @@ SERVING = [
         'return f"COUNT(DISTINCT {value})"',
         'return f"COUNT({value})"',
         "buyers are counted once",
-        LAWS,
+        AGGREGATES,
     ),
     Mutation(
         "sums are rounded to whole numbers",

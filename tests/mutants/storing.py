@@ -184,7 +184,7 @@ LANDING = [
         "    writer.write(_own_row(",
         "    _ = lines and writer.write(_own_row(",
         "an empty interval never counts as landed",
-        LAWS,
+        POSITIONS,
     ),
 ]
 
@@ -262,7 +262,7 @@ BATCH = [
         "    if begun > base:\n",
         "    if begun > base and False:\n",
         "after a kill between quarantine and ledger the next batch takes another range than the quarantine did",
-        LAWS,
+        POSITIONS,
     ),
     Mutation(
         "quarantine is written again after a kill",

@@ -58,3 +58,9 @@ def test_a_quantile_is_linear_between_neighbours() -> None:
     )
     assert gold_row(Metric("m", "quantile", "number", "x", q=1.0), [1] * 4, x) == 0.7
     assert gold_row(Metric("m", "quantile", "number", "x", q=0.5, where="a > 1"), [1] * 4, x) is None
+
+
+def test_a_distinct_count_counts_each_value_once_and_no_null() -> None:
+    count = Metric("m", "count_distinct", "integer", "a")
+    assert gold_row(count, [3, 1, 3, 3], [1.0] * 4) == 2
+    assert gold_row(Metric("m", "count_distinct", "integer", "a", where="x > 1"), [3, 1], [1.0, 1.0]) == 0

@@ -183,3 +183,16 @@ def test_without_its_key_a_protected_stream_refuses_to_run(tmp_path: Path) -> No
     keyless = Runtime(runtime_in(tmp_path).lake, KeyRing({}))
     with pytest.raises(UsageError, match="STRANDLINE_KEY_READINGS"):
         ingest(keyless, stream, interval(0))
+
+
+def test_lateness_and_skew_count_from_the_end_of_the_landing_interval(runtime: Runtime, tmp_path: Path) -> None:
+    """The interval ends at 10:05; two days late is not too late, an hour early not too early."""
+    stream = readings(tmp_path)
+    moments = {"2026-02-27T10:05:00Z": None, "2026-02-27T10:04:59.999999Z": "late",
+               "2026-03-01T11:05:00Z": None, "2026-03-01T11:05:00.000001Z": "future"}  # fmt: skip
+    deliver(tmp_path, "0", [line(reading_id=f"r{n}", at=at) for n, at in enumerate(moments)])
+    assert take(runtime, stream, 0)["quarantined"] == 2
+    held = runtime.lake.table(paths.quarantine("readings")).snapshot()
+    assert held is not None
+    found = {row["_line"]: row["_reason"] for row in held.arrow(["_line", "_reason"]).to_pylist()}
+    assert found == {2: "late", 4: "future"}
