@@ -34,7 +34,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 DAYS = 2
 ROUND = ("generate", "land", "merge", "bronze", "silver", "gold", "reconcile", "publish", "maintain", "audit")
-_VOLATILE = {"recorded_at", "seconds", "audited_at", "versions", "notified_opened_at", "notified_resolved_at"}
+_VOLATILE = {"recorded_at", "seconds", "audited_at", "whole_at", "versions", "notified_opened_at", "notified_resolved_at"}
 _POSITIONS = ("ordinal", "bronze", "realtime", "silver", "watermark")
 
 
