@@ -68,9 +68,11 @@ def _costs(place: Storage, folder: Path, lines: int) -> Iterator[dict[str, Any]]
 
 def _requests(place: Storage, source: Path, commits: Iterable[int]) -> Iterator[dict[str, Any]]:
     """Requests of a run at each number of commits: the mean and the most of `LOOKS` runs."""
-    stream, done = stream_at(str(source)), 0
+    stream = stream_at(str(source))
     line = micro_batch(100).split(b"\n", 1)[0] + b"\n"
     once = partial(_ingest, place, source, stream, line)
+    once(0, counted=False)  # the first one makes the table
+    done = 1
     for target in commits:
         while done < target - LOOKS:
             once(done, counted=False)
