@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from strandline.audit.base import find_base, keep, realtime_of
+from strandline.audit.base import find_base, keep
 from strandline.audit.compare import Difference, compare
 from strandline.audit.recompute import RECOMPUTED, recompute_all, recompute_new
 from strandline.audit.sides import Side, sides_now
+from strandline.lake import paths
 from strandline.lake.snapshot import Snapshot
 from strandline.plan import schemas
 from strandline.plan.aggregate import aggregate
@@ -67,7 +68,7 @@ def audit(runtime: Runtime, stream: Stream, *, fast: bool = False, whole_every: 
     stored result. Raises `TransientError` after a rebuild or replay that the merge has not followed yet.
     """
     sides = sides_now(runtime, stream)
-    realtime = realtime_of(runtime, stream)
+    realtime = runtime.lake.table(paths.realtime(stream.name)).snapshot()
     base = find_base(runtime, stream, sides, realtime, whole_every) if whole_every else None
     findings = _Findings()
     for number, side in enumerate(sides):
@@ -97,18 +98,18 @@ def _audit_side(
             findings.differences += compare(session, stream, held, schema, computed, dates=days, fast=fast)
 
         days = changed.days if changed else None
-        hold(side.events, schemas.silver(stream), _of(days, RECOMPUTED), days)
+        hold(side.events, schemas.silver(stream), f"(SELECT * FROM {RECOMPUTED}{_of(days)}) AS r", days)
         for table in stream.gold:
             if table.name in side.aggregates:
                 starts = changed.starts[table.name] if changed else None
                 sql = aggregate(stream, table, session.dialect, RECOMPUTED)
-                session.materialise("computed", f"SELECT * FROM {_of(starts, f'({sql})')}")
+                session.materialise("computed", f"SELECT * FROM ({sql}) AS r{_of(starts)}")
                 hold(side.aggregates[table.name], schemas.gold(stream, table), "computed", starts)
 
 
-def _of(days: Collection[date] | None, relation: str) -> str:
-    """The rows of a relation that are of some days (None: of all), as a relation."""
+def _of(days: Collection[date] | None) -> str:
+    """The condition on rows of some days; empty: all."""
     if days is None:
-        return f"{relation} AS r" if relation.startswith("(") else relation
+        return ""
     listed = ", ".join(f"DATE '{day}'" for day in sorted(days))
-    return f"(SELECT * FROM {relation} AS r WHERE {f'event_date IN ({listed})' if days else 'FALSE'}) AS r"
+    return f" WHERE event_date IN ({listed})" if days else " WHERE FALSE"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ import pyarrow as pa
 from strandline.audit.sides import Side, sides_at
 from strandline.contracts import digest_number
 from strandline.errors import StorageError
-from strandline.lake import paths
 from strandline.lake.landings import EXPIRED
 from strandline.lake.snapshot import Snapshot
 from strandline.lake.tables import Commit
@@ -110,7 +109,7 @@ def keep(runtime: Runtime, stream: Stream, found: Audit, base: Base | None) -> N
         "lines": found.lines,
         "rows": found.rows,
         "versions": json.dumps(dict(found.versions)),
-        "differences": json.dumps([each.told() for each in found.differences]),
+        "differences": json.dumps([asdict(each) for each in found.differences]),
         "faults": json.dumps(list(found.faults)),
         "since": found.since,
         "whole_at": base.whole_at if base else moment,
@@ -124,8 +123,3 @@ def keep(runtime: Runtime, stream: Stream, found: Audit, base: Base | None) -> N
         return Commit(add=writer.close())
 
     table.commit(_SCHEMA, decide)
-
-
-def realtime_of(runtime: Runtime, stream: Stream) -> Snapshot | None:
-    """What has landed, as it stands now."""
-    return runtime.lake.table(paths.realtime(stream.name)).snapshot()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -40,10 +40,6 @@ class Difference:
         kinds = [("missing", self.missing), ("extra", self.extra), ("changed", self.changed)]
         told = [f"{kind} {', '.join(keys)}" for kind, keys in kinds if keys]
         return f"{self.table}, {self.partition}: {'; '.join(told) or 'differs'}"
-
-    def told(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return asdict(self)
 
 
 def compare(

@@ -35,7 +35,7 @@ def recompute_all(runtime: Runtime, session: Session, stream: Stream, side: Side
     `recomputed`: all their good events.
     """
     lines = _judge(runtime, session, stream, _all_lines(runtime, stream, side, realtime))
-    session.materialise(RECOMPUTED, deduplicate(stream, session.dialect, _good(session, stream), schemas.silver(stream).names))
+    _deduplicate(session, stream, _good(session, stream))
     return lines
 
 
@@ -56,12 +56,11 @@ def recompute_new(
     files = [file for file in realtime.files if now.has_taken(file) and not then.has_taken(file)]
     scan = _scan(stream, realtime, files, pads.field("_line") > 0)
     lines = _judge(runtime, session, stream, [scan] if scan else [])
-    names = ", ".join(session.dialect.quote(name) for name in schemas.silver(stream).names)
     changed = _changed(session, stream, then, now)
     read = changed.days.union(*(source_dates(changed.starts[t.name], t.grain) for t in stream.gold if t.name in changed.starts))
     session.register("proven", with_columns(then.events.dataset(read), schemas.silver(stream)))
-    both = f"(SELECT {names} FROM {_good(session, stream)} UNION ALL SELECT {names} FROM proven) AS e"
-    session.materialise(RECOMPUTED, deduplicate(stream, session.dialect, both, schemas.silver(stream).names))
+    names = _names(session, stream)
+    _deduplicate(session, stream, f"(SELECT {names} FROM {_good(session, stream)} UNION ALL SELECT {names} FROM proven) AS e")
     return lines, changed
 
 
@@ -106,8 +105,15 @@ def _judge(runtime: Runtime, session: Session, stream: Stream, scans: Sequence[S
 
 
 def _good(session: Session, stream: Stream) -> str:
-    names = ", ".join(session.dialect.quote(name) for name in schemas.silver(stream).names)
-    return f"(SELECT {names} FROM judged WHERE _verdict IS NULL) AS good"
+    return f"(SELECT {_names(session, stream)} FROM judged WHERE _verdict IS NULL) AS good"
+
+
+def _names(session: Session, stream: Stream) -> str:
+    return ", ".join(session.dialect.quote(name) for name in schemas.silver(stream).names)
+
+
+def _deduplicate(session: Session, stream: Stream, events: str) -> None:
+    session.materialise(RECOMPUTED, deduplicate(stream, session.dialect, events, schemas.silver(stream).names))
 
 
 def _all_lines(runtime: Runtime, stream: Stream, side: Side, realtime: Snapshot | None) -> list[Scan]:

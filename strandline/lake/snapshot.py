@@ -110,8 +110,7 @@ class Snapshot:
 
     def files_of(self, partitions: Collection[date]) -> tuple[DataFile, ...]:
         """The live files of some partitions."""
-        wanted = set(partitions)
-        return tuple(f for f in self.files if f.partition in wanted)
+        return tuple(self._chosen(partitions, None))
 
     @property
     def rows(self) -> int:
