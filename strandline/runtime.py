@@ -42,7 +42,8 @@ def spark_remote(connection: str) -> str:
 
 @dataclass(frozen=True)
 class Runtime:
-    """One place to run steps in. `memory_limit` and `threads` bound the embedded engine; `source_credentials` and
+    """One place to run steps in. `memory_limit` and `threads` bound the embedded engine, `threads` also how many micro-batches
+    land at once; `source_credentials` and
     `source_headers` resolve a source's `connection:`, `cluster` the address of a cluster by the connection of `engine:`.
     """
 

@@ -80,8 +80,8 @@ class Shapes:
         for position, shape in enumerate(self.known):
             found = shape.match(text)
             if found is not None:
-                if position:
-                    self.known.insert(0, self.known.pop(position))
+                if position:  # a new list: other threads may be going through this one
+                    self.known = [shape, *(other for other in self.known if other is not shape)]
                 return shape, found
         return None
 

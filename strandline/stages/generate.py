@@ -48,13 +48,11 @@ def generate(runtime: Runtime, stream: Stream, interval: Interval) -> list[str]:
     Raises `SourceError` or `TransientError` when the source cannot be read, `UsageError` when the stream's key is missing.
     """
     landed = landings(runtime, stream)
-    return _stage_all(runtime, stream, landed, pending(landed, stream, interval))
-
-
-def generate_intervals(runtime: Runtime, stream: Stream, intervals: Iterable[Interval]) -> list[str]:
-    """The keys of the given intervals that had not landed, all staged now; no other is caught up. Raises like `generate`."""
-    landed = landings(runtime, stream)
-    return _stage_all(runtime, stream, landed, unlanded(landed, intervals))
+    waiting = pending(landed, stream, interval)
+    runtime.progress(f"generate {stream.name}, intervals", 0, len(waiting))
+    for done, _ in enumerate(stage_each(runtime, stream, landed, waiting), start=1):
+        runtime.progress(f"generate {stream.name}, intervals", done, len(waiting))
+    return [each.key for each in waiting]
 
 
 def unlanded(landed: Landings, intervals: Iterable[Interval]) -> list[Interval]:
@@ -62,20 +60,19 @@ def unlanded(landed: Landings, intervals: Iterable[Interval]) -> list[Interval]:
     return [each for each in sorted(set(intervals)) if not landed.is_landed(each)]
 
 
-def _stage_all(runtime: Runtime, stream: Stream, landed: Landings, waiting: Sequence[Interval]) -> list[str]:
+def stage_each(runtime: Runtime, stream: Stream, landed: Landings, waiting: Sequence[Interval]) -> Iterator[Interval]:
+    """The intervals one by one, each once it is staged; `landed` is what had landed before. Raises like `generate`."""
     keep_freed_memory()
     position = _Position(landed)
     reader = open_source(stream, objects=runtime.source_objects, http_headers=runtime.source_headers)
     protector = Protector(stream, runtime.keys)
-    for done, each in enumerate(waiting):
-        runtime.progress(f"generate {stream.name}, intervals", done, len(waiting))
+    for done, each in enumerate(waiting, start=1):
         reached = None
         if len(waiting) == 1 or not runtime.lake.objects.exists(staging(stream.name, each)):  # one alone is put if absent
             reached = _stage(runtime, stream, each, reader, protector, position)
-        if done + 1 < len(waiting) and stream.source.type != "generator":
+        yield each
+        if done < len(waiting) and stream.source.type != "generator":
             position.advance(reached or StagedLines(runtime.lake.objects, stream.name, each).read_position())
-    runtime.progress(f"generate {stream.name}, intervals", len(waiting), len(waiting))
-    return [each.key for each in waiting]
 
 
 def _stage(

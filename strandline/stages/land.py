@@ -6,8 +6,11 @@ One row a line, and one row of its own (`_line` 0) a micro-batch. Landing twice,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +18,7 @@ import pyarrow.compute as pc
 
 from strandline.intervals import Interval
 from strandline.lake.landings import STATISTICS, Landings
-from strandline.lake.parquet import PartitionedWriter
+from strandline.lake.parquet import PartitionedWriter, WrittenFile
 from strandline.lake.paths import bronze, realtime
 from strandline.lake.snapshot import Snapshot
 from strandline.lake.tables import Commit
@@ -23,10 +26,12 @@ from strandline.plan import schemas
 from strandline.runtime import Runtime, silent
 from strandline.spec.model import Stream
 from strandline.stages.again import parse_batch
-from strandline.stages.generate import generate, generate_intervals, landings, pending, unlanded
+from strandline.stages.at_once import in_order
+from strandline.stages.generate import generate, landings, pending, stage_each, unlanded
 from strandline.stages.staged import StagedLines, keep_freed_memory
 
 INTERVALS_A_COMMIT = 48
+NOTHING: Mapping[str, int] = MappingProxyType({"intervals": 0, "lines": 0, "unparsed": 0})
 
 
 def land(runtime: Runtime, stream: Stream, interval: Interval) -> dict[str, int]:
@@ -46,11 +51,11 @@ def land_intervals(runtime: Runtime, stream: Stream, intervals: Iterable[Interva
 
 def _land_all(runtime: Runtime, stream: Stream, known: Landings, waiting: Sequence[Interval]) -> dict[str, int]:
     keep_freed_memory()
-    counts = {"intervals": 0, "lines": 0, "unparsed": 0}
+    counts = dict(NOTHING)
     for first in range(0, len(waiting), INTERVALS_A_COMMIT):
         runtime.progress(f"land {stream.name}, intervals", first, len(waiting))
-        landed = _commit(runtime, stream, waiting[first : first + INTERVALS_A_COMMIT], None if first else known.realtime)
-        counts = {name: counts[name] + landed.get(name, 0) for name in counts}
+        group = waiting[first : first + INTERVALS_A_COMMIT]
+        counts = _added(counts, _commit(runtime, stream, group, None if first else known.realtime))
     runtime.progress(f"land {stream.name}, intervals", len(waiting), len(waiting))
     return counts
 
@@ -62,56 +67,65 @@ def ingest(runtime: Runtime, stream: Stream, interval: Interval) -> dict[str, in
 
 
 def ingest_intervals(runtime: Runtime, stream: Stream, intervals: Iterable[Interval]) -> dict[str, int]:
-    """`generate_intervals` and `land_intervals`, `INTERVALS_A_COMMIT` intervals at a time: a long backfill that was killed
-    goes on where it was. Progress is told in intervals.
+    """Counts like `land`, of exactly the given intervals (those that had not landed yet), generated and landed
+    `INTERVALS_A_COMMIT` at a time: a long backfill that was killed goes on where it was. Unless the runtime has one thread, the
+    next ones are generated while some land. Progress is told in intervals.
     """
-    counts = {"intervals": 0, "lines": 0, "unparsed": 0}
-    ordered = sorted(set(intervals))
+    landed = landings(runtime, stream)
+    waiting = unlanded(landed, intervals)
     quiet = replace(runtime, progress=silent)
-    for first in range(0, len(ordered), INTERVALS_A_COMMIT):
-        group = ordered[first : first + INTERVALS_A_COMMIT]
 
-        def staged(what: str, done: int, total: int | None, first: int = first) -> None:
-            runtime.progress(f"ingest {stream.name}, intervals", first + done, len(ordered))
+    def groups() -> Iterator[list[Interval]]:
+        staged = stage_each(runtime, stream, landed, waiting)
+        for first in range(0, len(waiting), INTERVALS_A_COMMIT):
+            group = []
+            for each in islice(staged, INTERVALS_A_COMMIT):
+                group.append(each)
+                runtime.progress(f"ingest {stream.name}, intervals", first + len(group), len(waiting))
+            yield group
 
-        generate_intervals(replace(runtime, progress=staged), stream, group)
-        landed = land_intervals(quiet, stream, group)
-        counts = {name: counts[name] + landed[name] for name in counts}
-    runtime.progress(f"ingest {stream.name}, intervals", len(ordered), len(ordered))
+    counts = dict(NOTHING)
+    for done in in_order(partial(land_intervals, quiet, stream), groups(), 1 if runtime.threads > 1 else 0):
+        counts = _added(counts, done)
     return counts
+
+
+def _added(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    return {name: counts[name] + more.get(name, 0) for name in counts}
 
 
 def _commit(runtime: Runtime, stream: Stream, intervals: Sequence[Interval], known: Snapshot | None) -> dict[str, int]:
     schema = schemas.realtime(stream)
     table = runtime.lake.table(realtime(stream.name))
     archive = runtime.lake.table(bronze(stream.name)).snapshot
-    counts: dict[str, int] = {}
+    counts = dict(NOTHING)
 
     def decide(snapshot: Snapshot) -> Commit | None:
+        counts.update(NOTHING)
         landed = Landings(snapshot, archive)
         missing = [each for each in intervals if not landed.is_landed(each)]
-        counts.clear()
         if not missing:
             return None
-        written = []
-        for each in missing:
+
+        def written(interval: Interval) -> tuple[list[WrittenFile], dict[str, int]]:
             writer = table.writer(snapshot, schema, STATISTICS).lean()
-            _write(runtime, stream, each, landed, writer, counts)
-            written += writer.close()
-        counts["intervals"] = len(missing)
-        return Commit(add=written)
+            found = _write(runtime, stream, interval, landed, writer)
+            return writer.close(), found
 
-    if not table.commit(schema, decide, schemas.LANDING_DATE, known=known):
-        counts.clear()
-    return counts
+        files: list[WrittenFile] = []
+        threads = min(runtime.threads, len(missing))
+        for added, found in in_order(written, missing, threads if threads > 1 else 0):
+            files += added
+            counts.update(_added(counts, found))
+        return Commit(add=files)
+
+    return counts if table.commit(schema, decide, schemas.LANDING_DATE, known=known) else dict(NOTHING)
 
 
-def _write(
-    runtime: Runtime, stream: Stream, interval: Interval, landed: Landings, writer: PartitionedWriter, counts: dict[str, int]
-) -> None:
-    """One interval's rows, then its own row."""
+def _write(runtime: Runtime, stream: Stream, interval: Interval, landed: Landings, writer: PartitionedWriter) -> dict[str, int]:
+    """One interval's rows, then its own row; counts like `land`."""
     staged = StagedLines(runtime.lake.objects, stream.name, interval)
-    lines = 0
+    lines = unparsed = 0
     for batch in staged:
         kept = _untaken(stream, batch, landed)
         if not kept.num_rows:
@@ -119,11 +133,11 @@ def _write(
         rows = landed_rows(stream, interval, kept, lines + 1)
         writer.write(rows)
         lines += rows.num_rows
-        counts["unparsed"] = counts.get("unparsed", 0) + rows.num_rows - rows["_reason"].null_count
+        unparsed += rows.num_rows - rows["_reason"].null_count
     objects = [name for name in staged.position.get("objects", ()) if not _is_taken(stream, name, landed)]
     writer.write(_own_row(stream, interval, {**staged.position, "objects": objects, "lines": lines}))
     writer.widen("_source", objects)
-    counts["lines"] = counts.get("lines", 0) + lines
+    return {"intervals": 1, "lines": lines, "unparsed": unparsed}
 
 
 def _untaken(stream: Stream, batch: pa.RecordBatch, landed: Landings) -> pa.RecordBatch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutants.mutation import (
+    BACKFILL,
     BRONZE,
     GENERATE,
     LAND,
@@ -298,5 +299,21 @@ BATCH = [
         "        if judged.counts.quarantined < 0:\n            rows =",
         "conservation: a refused line is nowhere",
         QUARANTINE,
+    ),
+    Mutation(
+        "the next micro-batches land although the ones before them failed",
+        "strandline/stages/at_once.py",
+        "if len(running) == threads:",
+        "if len(running) > threads:",
+        "the cursor would go back when the failed ones land later",
+        BACKFILL,
+    ),
+    Mutation(
+        "a backfill forgets what it has staged",
+        GENERATE,
+        'self._cursor = position.get("cursor", {})',
+        "",
+        "the source would be read from the same place twice",
+        BACKFILL,
     ),
 ]

@@ -1,0 +1,150 @@
+"""A backfill generates the next micro-batches while the ones before land: what lands is what lands one by one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from strandline.errors import SourceError, StorageError
+from strandline.lake.lake import Lake
+from strandline.lake.local import LocalObjects
+from strandline.lake.paths import realtime
+from strandline.runtime import Runtime
+from strandline.spec.load import load_stream
+from strandline.spec.model import Stream
+from strandline.stages import land
+from tests.sources.servers import Answer, Request, serving
+from tests.stages.streams import READINGS, deliver, interval, readings, runtime_in
+
+GROUP = 3
+LINE = st.sampled_from(
+    [
+        b'{"reading_id":"a","at":"2026-03-01T10:00:00Z","value":1}',
+        b'{"reading_id":"b","value":"x","more":[1]}',
+        b"{",
+        b"",
+        b"\xff",
+    ]
+)
+FILES = st.lists(st.lists(LINE, max_size=4), min_size=1, max_size=11)
+PULLED = "source: {{type: http, url: {url}, records: items, paging: cursor, cursor_path: next, max_pages: 1}}"
+
+
+@pytest.fixture(autouse=True)
+def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(land, "INTERVALS_A_COMMIT", GROUP)
+
+
+def backfill(runtime: Runtime, stream: Stream, count: int, threads: int) -> dict[str, int]:
+    return land.ingest_intervals(replace(runtime, threads=threads), stream, [interval(n) for n in range(count)])
+
+
+def landed(runtime: Runtime, stream: Stream) -> list[tuple[int, int, bytes | None]]:
+    """Interval number, line and raw bytes of every row, sorted; a micro-batch's own row is line 0."""
+    snapshot = Lake.open(runtime.lake.url).table(realtime(stream.name)).snapshot()
+    rows = snapshot.arrow(["_landing_start", "_line", "_raw"]).to_pylist() if snapshot else []
+    first = interval(0).start
+    return sorted(((row["_landing_start"] - first) // (interval(1).start - first), row["_line"], row["_raw"]) for row in rows)
+
+
+def expected(files: list[list[bytes]], count: int) -> list[tuple[int, int, bytes | None]]:
+    """One file an interval, in the order of their names; an interval without a file has its own row only."""
+    rows: list[tuple[int, int, bytes | None]] = [(number, 0, None) for number in range(count)]
+    for number, lines in enumerate(files[:count]):
+        rows += [(number, at, line) for at, line in enumerate(lines, start=1)]
+    return sorted(rows)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=FILES, more=st.integers(-3, 3))
+def test_every_file_lands_in_its_interval(
+    tmp_path_factory: pytest.TempPathFactory, threads: int, files: list[list[bytes]], more: int
+) -> None:
+    folder = tmp_path_factory.mktemp("backfill")
+    stream, runtime, count = readings(folder), runtime_in(folder), max(len(files) + more, 1)
+    for number, lines in enumerate(files):
+        deliver(folder, f"{number:02}", lines)
+    told = backfill(runtime, stream, count, threads)
+    rows = landed(runtime, stream)
+    assert rows == expected(files, count)
+    assert told["lines"] == len(rows) - count
+    assert told["intervals"] == count
+    assert backfill(runtime, stream, count, threads) == {"intervals": 0, "lines": 0, "unparsed": 0}
+    assert landed(runtime, stream) == rows
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_source_goes_on_from_what_is_staged_and_has_not_landed(tmp_path: Path, threads: int) -> None:
+    records = [{"reading_id": f"r{n}", "at": "2026-03-01T10:00:00Z"} for n in range(11)]
+
+    def answer(request: Request) -> Answer:
+        start = int(request.params.get("cursor", "c0").removeprefix("c"))
+        return Answer(json.dumps({"items": records[start : start + 1], "next": f"c{start + 1}"}).encode())
+
+    with serving(answer) as server:
+        lines = READINGS.format(location="", more="", rules="").strip().splitlines()
+        pulled = PULLED.format(url=server.url)
+        path = tmp_path / "readings.yaml"
+        path.write_text("\n".join(pulled if text.startswith("source:") else text for text in lines) + "\n")
+        stream, runtime = load_stream(path), runtime_in(tmp_path)
+        backfill(runtime, stream, len(records), threads)
+    found = {(number, json.loads(raw)["reading_id"]) for number, line, raw in landed(runtime, stream) if line and raw}
+    assert found == {(number, f"r{number}") for number in range(len(records))}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_source_that_fails_half_way_keeps_what_was_whole_and_goes_on_later(tmp_path: Path, threads: int) -> None:
+    stream, runtime = readings(tmp_path), runtime_in(tmp_path)
+    files = [[b"%d" % number] for number in range(11)]
+    for number, lines in enumerate(files):
+        deliver(tmp_path, f"{number:02}", lines)
+    (tmp_path / "inbox" / "07").write_bytes(b"\x1f\x8b no gzip at all")
+    with pytest.raises(SourceError, match="07"):
+        backfill(runtime, stream, len(files), threads)
+    assert landed(runtime, stream) == expected(files, 2 * GROUP)
+    deliver(tmp_path, "07", files[7])
+    backfill(runtime, stream, len(files), threads)
+    assert landed(runtime, stream) == expected(files, len(files))
+
+
+class Failing(LocalObjects):
+    """Fails to put the data file of that number, once."""
+
+    def __init__(self, root: str, number: int) -> None:
+        super().__init__(root)
+        self.number, self._lock = number, threading.Lock()
+
+    def put(self, key: str, data: Any, **options: Any) -> bool:
+        with self._lock:
+            if key.endswith(".parquet"):
+                self.number -= 1
+            if self.number == 0:
+                self.number = -1
+                raise StorageError("the disk is full")
+        return super().put(key, data, **options)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("number", range(1, 12))
+def test_storage_that_fails_once_loses_nothing_and_lands_nothing_out_of_order(
+    tmp_path: Path, threads: int, number: int
+) -> None:
+    stream, runtime = readings(tmp_path), runtime_in(tmp_path)
+    many = [[b"%d" % each, b"{"] for each in range(11)]
+    for each, lines in enumerate(many):
+        deliver(tmp_path, f"{each:02}", lines)
+    lake = Lake(Failing(runtime.lake.url, number), None)
+    with pytest.raises(StorageError, match="the disk is full"):
+        backfill(replace(runtime, lake=lake), stream, len(many), threads)
+    whole = (number - 1) // GROUP * GROUP
+    assert landed(runtime, stream) == expected(many, whole)
+    backfill(replace(runtime, lake=lake), stream, len(many), threads)
+    assert landed(runtime, stream) == expected(many, len(many))
