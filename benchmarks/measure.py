@@ -92,10 +92,12 @@ def median(runs: Sequence[Run]) -> Run:
     )
 
 
-def alternating(contestants: Mapping[str, Callable[[], Run]], repetitions: int) -> dict[str, list[Run]]:
-    """The runs of each contestant after one warm-up, in alternating order: forwards, backwards, forwards, …"""
+def alternating(
+    contestants: Mapping[str, Callable[[], Run]], repetitions: int, *, warm_up: bool = True
+) -> dict[str, list[Run]]:
+    """The runs of each contestant, by default after one warm-up, in alternating order: forwards, backwards, forwards, …"""
     runs: dict[str, list[Run]] = {name: [] for name in contestants}
-    for round_ in range(repetitions + 1):
+    for round_ in range(0 if warm_up else 1, repetitions + 1):
         names = list(contestants) if round_ % 2 == 0 else list(contestants)[::-1]
         for name in names:
             one = contestants[name]()

@@ -39,6 +39,7 @@ def _measured(everything: Sequence[Found], plots: Iterable[str]) -> str:
             "figure": verdict.figure,
             "goal": verdict.aim,
             "met": {True: "yes", False: "**no**", None: "–"}[verdict.met],
+            "in the way": verdict.why,
         }
         for found in everything
         for verdict in found.verdicts
@@ -84,6 +85,10 @@ def _plots(found: Found) -> list[str]:
     if found.number == 4:
         rows = found.tables["Requests of generate + land by commits"]
         return [_plot("requests_by_commits", _line("S3 requests of a run of generate + land", rows, "commits", "mean"))]
+    if found.number == 5:
+        rows = next(rows for title, rows in found.tables.items() if "by days of history" in title)
+        long = [{"days": row["days"], "seconds": float(row["CPU s"])} for row in rows]
+        return [_plot("refresh_by_history", _line("CPU seconds of a refresh by days of history", long, "days", "seconds"))]
     if found.number == 6:
         rows = found.tables["Parsing DAG files (CPU seconds)"]
         kinds = {"file_cpu_s": "whole file", "hand_written_cpu_s": "hand-written", "own_dag_cpu_s": "own DAG only"}

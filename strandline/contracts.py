@@ -93,6 +93,15 @@ def deploy(objects: Objects, stream: Stream) -> Deployed:
     return Deployed(own, digest(stream), any(key != own for key in held))
 
 
+def deployed_as(objects: Objects, stream: str, number: int) -> tuple[str, str]:
+    """Path and version of the deployed contract whose digest has that number. Raises `StorageError` when there is none."""
+    end = f"-{number - 1:012x}"[:9] + ".json"
+    for info in objects.list(contracts_of(stream)):
+        if info.key.endswith(end):
+            return info.key, info.key.rpartition("/")[2].removesuffix(end)
+    raise StorageError(f"{contracts_of(stream)} holds no contract whose name ends with {end}")
+
+
 def contracts_under(objects: Objects, stream: str, version: str) -> list[dict[str, Any]]:
     """Every contract that was deployed under a version, canonical; none for versions from before contracts were kept."""
     return [read_contract(objects, info.key) for info in objects.list(f"{contracts_of(stream)}{version}-")]

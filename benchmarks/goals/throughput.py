@@ -27,7 +27,7 @@ REPETITIONS = {"small": 5, "full": 5}
 SIZES: Mapping[Size, tuple[int, ...]] = {"small": (100_000,), "full": (1_000_000, 10_000_000)}
 MEMORY: Mapping[Size, tuple[int, ...]] = {"small": (100_000, 1_000_000), "full": (1_000_000, 10_000_000, 30_000_000)}
 LARGE = 5_000_000
-"""From here on: 3 repetitions, and without the peers that would need more memory or hours than there are."""
+"""From here on: 3 runs without a warm-up, and without the peers that would need more memory or hours than there are."""
 TOO_LARGE = {"pandas + CSV": "holds all rows as objects (about 3 GB a million)", "pandas + orjson + Parquet": "holds all rows"}
 MEMORY_AIM = 1200.0
 
@@ -72,7 +72,8 @@ def _compared(size: Size, given: Day, skipped: dict[str, str]) -> list[dict[str,
         else:
             python = spark if who == "PySpark" and spark else sys.executable
             contestants[who] = partial(_peer, python, module, given)
-    runs = alternating(contestants, 3 if given.lines >= LARGE else REPETITIONS[size])
+    is_large = given.lines >= LARGE
+    runs = alternating(contestants, 3 if is_large else REPETITIONS[size], warm_up=not is_large)
     check_same(given, {who: each[-1].printed for who, each in runs.items() if who != LIMIT})
     return [_row(given, who, each) for who, each in runs.items()]
 
@@ -133,12 +134,18 @@ def _against_peers(rows: list[dict[str, Any]]) -> list[Verdict]:
         if NAIVE in found:
             ratio, cpu = found[NAIVE]["wall_s"] / ours["wall_s"], found[NAIVE]["cpu_s"] / ours["cpu_s"]
             figure = f"{ratio:.1f} x naive ({ours['wall_s']:.1f} s against {found[NAIVE]['wall_s']:.1f} s; {cpu:.1f} x in CPU)"
-            verdicts.append(Verdict("1", f"files to gold, {lines:,} events", figure, ">= 10 x naive", ratio >= 10))
+            met = ratio >= 10
+            verdicts.append(
+                Verdict("1", f"files to gold, {lines:,} events", figure, ">= 10 x naive", met, "" if met else _why(ours))
+            )
         if others:
             best = min(others, key=lambda who: others[who]["wall_s"])
             ratio, cpu = others[best]["wall_s"] / ours["wall_s"], others[best]["cpu_s"] / ours["cpu_s"]
             figure = f"{ratio:.2f} x the fastest other, {best} ({others[best]['wall_s']:.1f} s; {cpu:.2f} x in CPU)"
-            verdicts.append(Verdict("1", f"files to gold, {lines:,} events", figure, ">= 1.0 x", ratio >= 1))
+            met = ratio >= 1
+            verdicts.append(
+                Verdict("1", f"files to gold, {lines:,} events", figure, ">= 1.0 x", met, "" if met else _why(ours))
+            )
     return verdicts
 
 
@@ -152,8 +159,17 @@ def _against_limit(rows: list[dict[str, Any]]) -> list[Verdict]:
             share = least / found[OURS]["wall_s"]
             told = " + ".join(f"{name.removesuffix('_s')} {value:.2f}" for name, value in steps.items())
             figure = f"{share:.0%} of the limit ({told} = {least:.2f} s of {found[OURS]['wall_s']:.2f} s)"
-            verdicts.append(Verdict("2", f"share of the limit, {lines:,} events", figure, ">= 60 %", share >= 0.6))
+            why = "" if share >= 0.6 else _why(found[OURS])
+            verdicts.append(Verdict("2", f"share of the limit, {lines:,} events", figure, ">= 60 %", share >= 0.6, why))
     return verdicts
+
+
+def _why(ours: dict[str, Any]) -> str:
+    """What ours does and nobody else: the seconds of its two halves are measured."""
+    return (
+        f"ingest ({ours['ingest_s']:.1f} s) digests, stages and lands every line, its raw bytes compressed twice; batch "
+        f"({ours['batch_s']:.1f} s) reads it back, judges it with a reason and writes silver; each step is committed and synced"
+    )
 
 
 LIMIT_STEPS = ("decompress_s", "parse_s", "write_s")

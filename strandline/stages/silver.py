@@ -1,13 +1,15 @@
 """Silver: bronze's new lines, judged; good ones typed and deduplicated, refused ones in quarantine, all of them in the ledger.
 
 The three tables advance through the same bronze commits, quarantine first and the ledger last, each with its position in
-its own commit. A run that finds them apart (it was killed in between) finishes that step first.
+its own commit. A run that finds them apart (it was killed in between) finishes that step first, under one contract: if the
+contract is another one by now, quarantine's part is judged again; what silver has taken stands, and is booked from the tables.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -16,20 +18,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from strandline.contracts import Deployed, deploy
+from strandline.contracts import Deployed, deploy, deployed_as, digest_number
 from strandline.lake.landings import micro_batches
 from strandline.lake.paths import LEDGER
 from strandline.lake.paths import bronze as bronze_path
 from strandline.lake.paths import quarantine as quarantine_path
 from strandline.lake.paths import silver as silver_path
-from strandline.lake.snapshot import Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.lake.tables import Commit, SupersededError, Table
 from strandline.plan import schemas
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
-from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, without_repeats, write_refused
+from strandline.stages.rows import JUDGED, Counts, Judged, check_budgets, judge_files, without_repeats, write_refused
 
 if TYPE_CHECKING:
     from strandline.engines.port import Engine, Session
@@ -40,6 +42,8 @@ RESTATED = "restated"
 """The position that sums up by how many rows restatements have changed a table."""
 RESTATEMENTS, CONTRACT = "restatements", "contract"
 """Silver's positions: how often it was restated, and the contract (as a number) it was last rebuilt under."""
+JUDGED_BY = "judged_by"
+"""Quarantine's position: the contract (as a number) that judged its last step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,11 @@ class _Step:
     target: int
     line: Line
     bronze: Snapshot
+
+    @property
+    def files(self) -> list[DataFile]:
+        """Bronze's files of these commits."""
+        return [f for f in self.bronze.files if self.base < f.ordinal <= self.target]
 
 
 def silver(runtime: Runtime, stream: Stream) -> dict[str, int]:
@@ -62,7 +71,8 @@ def silver(runtime: Runtime, stream: Stream) -> dict[str, int]:
     for attempt in range(_TRIES):
         try:
             while step := _next_step(runtime, stream):
-                for name, count in _take(runtime, stream, step).items():
+                counts = _book(runtime, stream, step) or _take(runtime, stream, step)
+                for name, count in counts.items():
                     total[name] = total.get(name, 0) + count
             return total
         except SupersededError:
@@ -94,7 +104,8 @@ def _next_step(runtime: Runtime, stream: Stream) -> _Step | None:
 
 def _take(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int]:
     started, lake, engine = time.monotonic(), runtime.lake, runtime.engine_of(stream)
-    files = [f for f in step.bronze.files if step.base < f.ordinal <= step.target]
+    files = step.files
+    quarantine = lake.table(quarantine_path(stream.name))
     with engine.session() as session:
         runtime.progress(f"silver {stream.name}: judge", 0, None)
         contract = deploy(lake.objects, stream)
@@ -104,15 +115,35 @@ def _take(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int]:
         before = table.snapshot()
         merged = _merge(runtime, engine, session, stream, judged, before, step)
         check_budgets(engine, session, stream, judged.counts, merged.duplicates)
-        _commit_quarantine(lake.table(quarantine_path(stream.name)), session, judged, step)
+        _commit_quarantine(quarantine, session, stream, judged, step)
         runtime.progress(f"silver {stream.name}: write", 0, None)
         _commit_silver(table, session, stream, merged, step, contract)
         after = table.snapshot()
     assert after is not None
     seconds = {"judge": round(judged_at - started, 3), "write": round(time.monotonic() - judged_at, 3)}
-    intervals = len(micro_batches(step.bronze, files))
-    counts = _commit_ledger(lake.table(LEDGER), stream, judged, after, step, seconds, intervals, contract)
+    row = {"seconds": json.dumps(seconds), "contract": contract.path, "contract_version": stream.version}
+    counts = _commit_ledger(lake.table(LEDGER), stream, judged.counts, after, step, row)
     return {**counts, "version_reused": 1} if counts and contract.reused else counts
+
+
+def _book(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int]:
+    """Counts of a step that silver has taken and the ledger has not, when the contract is another one by now: counted from the
+    tables (`warn` rules cannot be). Nothing for any other step.
+    """
+    lake = runtime.lake
+    silver_now, quarantine = (lake.table(path(stream.name)).snapshot() for path in (silver_path, quarantine_path))
+    if silver_now is None or quarantine is None or silver_now.position("bronze") < step.target:
+        return {}
+    if quarantine.position(JUDGED_BY) == digest_number(stream):
+        return {}
+    refused = quarantine.arrow(["_reason"], files=[f for f in quarantine.files if f.ordinal == quarantine.ordinal])
+    reasons = {each["values"]: each["counts"] for each in pc.value_counts(refused["_reason"]).to_pylist()}
+    unknown = pc.sum(step.bronze.arrow(["_unknown_fields"], files=step.files)["_unknown_fields"]).as_py()
+    lines = sum(batch.lines for batch in micro_batches(step.bronze, step.files))
+    counts = Counts(lines, refused.num_rows, unknown or 0, dict(sorted(reasons.items())))
+    path, version = deployed_as(lake.objects, stream.name, quarantine.position(JUDGED_BY))
+    row = {"seconds": "{}", "contract": path, "contract_version": version}
+    return _commit_ledger(lake.table(LEDGER), stream, counts, silver_now, step, row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,17 +193,19 @@ def dates_of_same_keys(session: Session, stream: Stream, before: Snapshot, engin
     return [row["event_date"] for row in found]
 
 
-def _commit_quarantine(table: Table, session: Session, judged: Judged, step: _Step) -> None:
-    schema = schemas.quarantine()
+def _commit_quarantine(table: Table, session: Session, stream: Stream, judged: Judged, step: _Step) -> None:
+    schema, contract = schemas.quarantine(), digest_number(stream)
 
     def decide(snapshot: Snapshot) -> Commit | None:
-        if _is_taken(snapshot, step):
+        begun = _is_taken(snapshot, step)
+        if begun and snapshot.position(JUDGED_BY) == contract:
             return None
+        replaced = [f for f in snapshot.files if f.ordinal == snapshot.ordinal] if begun else []
         writer = table.writer(snapshot, schema, ("_landing_start",))
         if judged.counts.quarantined:
             rows = _LONG_ROWS if "too_long" in judged.counts.reasons else _ROWS
             write_refused(session, judged, writer, rows)
-        return Commit(add=writer.close(), positions=_positions(step))
+        return Commit(add=writer.close(), remove=replaced, positions={**_positions(step), JUDGED_BY: contract})
 
     table.commit(schema, decide, schemas.LANDING_DATE)
 
@@ -219,17 +252,10 @@ def restated_position(stream: Stream, what: str) -> str:
 
 
 def _commit_ledger(
-    table: Table,
-    stream: Stream,
-    judged: Judged,
-    silver: Snapshot,
-    step: _Step,
-    seconds: dict[str, float],
-    intervals: int,
-    contract: Deployed,
+    table: Table, stream: Stream, judged: Counts, silver: Snapshot, step: _Step, told: Mapping[str, str]
 ) -> dict[str, int]:
     """The ledger row of the step; what is good is what silver grew by (but for a restatement that has no row of its own yet),
-    so duplicates are what is left.
+    so duplicates are what is left. `told` are further columns of it.
     """
     counts: dict[str, int] = {}
 
@@ -244,22 +270,20 @@ def _commit_ledger(
             raise SupersededError(f"silver of {stream.name} moved on before its ledger row")
         unbooked = silver.position(RESTATED) - snapshot.position(restated_position(stream, "good"))
         good = silver.rows - ledger_total(snapshot, stream.name, "good") - unbooked
-        lines, quarantined = judged.counts.lines, judged.counts.quarantined
+        lines, quarantined = judged.lines, judged.quarantined
         counts.update(lines=lines, good=good, quarantined=quarantined, duplicates=lines - quarantined - good)
-        counts["unknown_fields"] = judged.counts.unknown_fields
+        counts["unknown_fields"] = judged.unknown_fields
         row = {
             "stream": stream.name,
             "batch": step.target,
             **counts,
-            "reasons": json.dumps(judged.counts.reasons),
-            "warnings": json.dumps(judged.counts.warnings),
-            "intervals": intervals,
+            **told,
+            "reasons": json.dumps(judged.reasons),
+            "warnings": json.dumps(judged.warnings),
+            "intervals": len(micro_batches(step.bronze, step.files)),
             "watermark": step.line.watermark,
-            "contract_version": stream.version,
             "recorded_at": datetime.now(UTC),
-            "seconds": json.dumps(seconds),
             "kind": "batch",
-            "contract": contract.path,
             "replayed": 0,
             "still_refused": 0,
         }

@@ -24,6 +24,7 @@ class Mutation:
 LAWS = ("tests/laws/test_histories.py",)
 POSITIONS = ("tests/laws/test_positions.py",)
 REPETITION = ("tests/stages/test_repetition.py",)
+HALF_STEP = ("tests/stages/test_half_step.py",)
 QUARANTINE = ("tests/stages/test_quarantine.py",)
 TABLES = ("tests/lake/test_tables.py",)
 OBJECTS = ("tests/lake/test_objects.py",)
