@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 from sqlglot import exp
 
+from strandline.engines.datasets import ZonelessFiles, without_zones
 from strandline.engines.port import Relation, Scan
 from strandline.errors import DataError, StorageError, StrandlineError, TransientError, UsageError
 from strandline.plan.dialect import Dialect
@@ -171,16 +172,6 @@ def _timestamp(dialect: DuckDialect, text: str) -> str:
     )
 
 
-class _Files(pads.FileSystemDataset):  # type: ignore[misc]
-    """A dataset that is read only a little ahead of the engine: by default Arrow decodes up to 16 batches of each of four files
-    at once, which costs memory (some 300 MB) and time.
-    """
-
-    def scanner(self, **given: Any) -> pads.Scanner:
-        """What the engine reads from."""
-        return super().scanner(**given, batch_readahead=2, fragment_readahead=2)
-
-
 class DuckSession:
     """One locked-down connection; relations are Arrow data registered by name."""
 
@@ -195,10 +186,9 @@ class DuckSession:
         """
         if isinstance(data, Scan | Sequence):
             data = _read([data] if isinstance(data, Scan) else data)
-        schema = _without_zones(data.schema)
         if isinstance(data, pads.FileSystemDataset):
-            data = _Files(list(data.get_fragments()), schema, data.format, data.filesystem)
-        elif data.schema != schema:
+            data = ZonelessFiles(data)
+        elif (schema := without_zones(data.schema)) != data.schema:
             data = data.cast(schema)
         self._connection.register(name, data)
 
@@ -324,12 +314,6 @@ def _scanned(scan: Scan) -> Iterator[pa.RecordBatch]:
             if scan.with_file is not None:  # a batch is of one file
                 columns.append(pa.repeat(batch["__filename"][0].as_py()[len(scan.with_file) + 1 :], batch.num_rows))
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _without_zones(schema: pa.Schema) -> pa.Schema:
-    """The schema with UTC timestamps as plain ones, which DuckDB reads without its zone machinery."""
-    fields = [f.with_type(pa.timestamp("us")) if pa.types.is_timestamp(f.type) else f for f in schema]
-    return pa.schema(fields)
 
 
 @contextlib.contextmanager

@@ -46,6 +46,16 @@ def test_the_names_that_exist_are_listed_with_their_rows(served: Project) -> Non
     assert "unified.orders" in shown.stdout
 
 
+@pytest.mark.parametrize("table", ["unified.orders", "silver.orders", "realtime.orders", "analytics.orders__hourly"])
+def test_rows_are_chosen_by_time(served: Project, table: str) -> None:
+    moment = {"realtime.orders": "_landing_start", "analytics.orders__hourly": "window_start"}.get(table, '"at"')
+    every = json.loads(served.run("query", f"SELECT {moment} AS m FROM {table} ORDER BY 1", "-f", "json").stdout)
+    middle = every[len(every) // 2]["m"].removesuffix("Z")
+    later = served.run("query", f"SELECT {moment} AS m FROM {table} WHERE {moment} >= '{middle}' ORDER BY 1", "-f", "json")
+    assert later.exit_code == 0, later.output
+    assert json.loads(later.stdout) == [row for row in every if row["m"].removesuffix("Z") >= middle]
+
+
 def test_csv_tells_null_from_an_empty_text_and_quotes_what_needs_it(served: Project) -> None:
     sql = "SELECT NULL AS a, '' AS b, 'x,\"y\"' AS c, TIMESTAMP '2026-01-02 03:04:05.5' AS d, 1.50::DECIMAL(9,2) AS e"
     result = served.run("query", sql, "--format", "csv")

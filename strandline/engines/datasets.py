@@ -1,0 +1,77 @@
+"""Datasets as DuckDB reads them: UTC timestamps without a zone, and filters that reach the files' own statistics.
+
+DuckDB hands what a query filters by to Arrow, which leaves out files and row groups. Its timestamps have no zone while those in
+the files have one, and Arrow compares only like with like, so the filter's are given the files' zone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+
+_PLAIN, _UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
+_AHEAD = {"batch_readahead": 2, "fragment_readahead": 2}
+"""By default Arrow decodes up to 16 batches of each of four files at once, which costs memory (some 300 MB) and time."""
+
+
+def without_zones(schema: pa.Schema) -> pa.Schema:
+    """The schema with UTC timestamps as plain ones, which DuckDB reads without its zone machinery."""
+    fields = [f.with_type(_PLAIN) if pa.types.is_timestamp(f.type) else f for f in schema]
+    return pa.schema(fields)
+
+
+class ZonelessFiles(pads.FileSystemDataset):  # type: ignore[misc]
+    """A dataset of files with UTC timestamps, of which DuckDB sees no zone; read only a little ahead of the engine."""
+
+    def __init__(self, files: pads.FileSystemDataset) -> None:
+        super().__init__(list(files.get_fragments()), without_zones(files.schema), files.format, files.filesystem)
+        self._files = files
+
+    def scanner(self, **given: Any) -> _Scan:
+        """What the engine reads from; it gives `columns`, and `filter` where it has one."""
+        if given.get("filter") is not None:
+            given["filter"] = with_zones(given["filter"])
+        return _Scan(self._files.scanner(**given, **_AHEAD))
+
+
+class _Scan:
+    def __init__(self, scanner: pads.Scanner) -> None:
+        self._scanner = scanner
+
+    def to_reader(self) -> pa.RecordBatchReader:
+        reader = self._scanner.to_reader()
+        return reader.cast(without_zones(reader.schema))
+
+
+def with_zones(expression: pads.Expression) -> pads.Expression:
+    """The expression, every plain timestamp in it taken as UTC.
+
+    An expression can only be looked into as it is pickled: one batch of its literals, and the tree in the schema's metadata.
+    """
+    restored, (pickled,) = expression.__reduce__()
+    with pa.ipc.open_file(pickled) as file:
+        literals = file.get_batch(0)
+    wanted = [_with_zone(column.type) for column in literals.columns]
+    if wanted == literals.schema.types:
+        return expression
+    schema = literals.schema
+    for index, kind in enumerate(wanted):
+        schema = schema.set(index, schema.field(index).with_type(kind))  # keeps the metadata, which repeats keys
+    columns = [column.cast(kind) for column, kind in zip(literals.columns, wanted, strict=True)]
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, schema) as file:
+        file.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+    found: pads.Expression = restored(sink.getvalue())
+    return found
+
+
+def _with_zone(kind: pa.DataType) -> pa.DataType:
+    if kind == _PLAIN:
+        return _UTC
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_with_zone(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([each.with_type(_with_zone(each.type)) for each in kind])
+    return kind
