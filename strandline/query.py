@@ -49,7 +49,7 @@ def query(runtime: Runtime, streams: Mapping[str, Stream], sql: str) -> pa.Table
     with replace(runtime).engine.session() as session:  # in a database of its own: its views are this query's alone
         for number, name in enumerate(sorted(session.relations_of(sql))):
             if name not in known:
-                close = get_close_matches(name, known, 1, 0.5)
+                close = [f"unified.{name}"] if f"unified.{name}" in known else get_close_matches(name, known, 1, 0.5)
                 hint = f"; did you mean {close[0]}?" if close else f"; there is {', '.join(list(known)[:8])}, …"
                 raise UsageError(f"there is no table {name}{hint}")
             snapshot = _snapshot(runtime, name, known[name], pointers)

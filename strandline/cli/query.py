@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SHOWN = 100
+_LISTING = re.compile(r"\s*show\s+(all\s+)?tables\s*;?\s*", re.IGNORECASE)
 
 
 class Format(StrEnum):
@@ -36,7 +38,9 @@ class Format(StrEnum):
 
 def query(
     sql: Annotated[str | None, typer.Argument(metavar="SQL", help="One query, read-only; - reads it from stdin.")] = None,
-    tables: Annotated[bool, typer.Option("--tables", help="List the tables there are, with rows and bytes.")] = False,
+    tables: Annotated[
+        bool, typer.Option("--tables", help="List the tables there are, with rows and bytes (as SHOW TABLES does).")
+    ] = False,
     format: Annotated[  # noqa: A002
         Format | None, typer.Option("--format", "-f", help="Default: by the ending of --output, else table.")
     ] = None,
@@ -68,13 +72,14 @@ def query(
     from strandline.query import query as ask
     from strandline.runtime import silent
 
+    text = sys.stdin.read() if sql == "-" else sql or ""
+    tables = tables or _LISTING.fullmatch(text) is not None
     chosen = _format(format, file)
     streams = good_streams(config)
     runtime = place(config, lake, memory, threads, must_exist=True).open(silent)
     if tables:
         result = _tables(runtime, streams)
     else:
-        text = sys.stdin.read() if sql == "-" else sql or ""
         try:
             result = ask(runtime, streams, text.strip())
         except DataError as error:  # damage and outages are other errors; what is left is the query's own

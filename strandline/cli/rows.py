@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from rich.table import Table
 
 from strandline.cli.console import grid, shown
+from strandline.errors import UsageError
 
 _LONGEST_CELL = 200
 _NARROWEST = 8
@@ -78,9 +79,13 @@ def json_lines(rows: pa.Table) -> Iterator[str]:
 
 
 def write_parquet(rows: pa.Table, target: IO[bytes]) -> None:
-    """The rows as one Parquet file; timestamps are marked as UTC."""
+    """The rows as one Parquet file; timestamps are marked as UTC. Raises `UsageError` for a type that Parquet does not have."""
     zoned = [f.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(f.type) else f for f in rows.schema]
-    pq.write_table(rows.cast(pa.schema(zoned)), target, compression="zstd", write_page_checksum=True)
+    try:
+        pq.write_table(rows.cast(pa.schema(zoned)), target, compression="zstd", write_page_checksum=True)
+    except pa.ArrowNotImplementedError as error:
+        kind = str(error).rpartition(": ")[2]
+        raise UsageError(f"Parquet has no type for {kind}: cast the column, as in CAST(… AS VARCHAR)") from error
 
 
 def text(value: Any) -> str:
@@ -94,9 +99,25 @@ def text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return f"{value:f}"
+    if isinstance(value, pa.MonthDayNano):
+        return _interval(value)
     if isinstance(value, (list, tuple, dict)):
         return _json(value)
     return value if isinstance(value, str) else value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _interval(value: pa.MonthDayNano) -> str:
+    """An interval as DuckDB's SQL reads it back: `1 year 2 months 3 days 04:05:06.5`."""
+    years, months = divmod(abs(value.months), 12)
+    sign = "-" if value.months < 0 else ""
+    counts = ((f"{sign}{years}", years, "year"), (f"{sign}{months}", months, "month"), (value.days, value.days, "day"))
+    parts = [f"{shown} {unit}{'' if abs(count) == 1 else 's'}" for shown, count, unit in counts if count]
+    micros = value.nanoseconds // 1_000
+    if micros or not parts:
+        seconds, rest = divmod(abs(micros), 1_000_000)
+        clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        parts.append(f"{'-' if micros < 0 else ''}{clock}" + (f".{rest:06}".rstrip("0") if rest else ""))
+    return " ".join(parts)
 
 
 def _bytes(value: bytes) -> str:
@@ -123,7 +144,7 @@ def _json(value: Any) -> str:
         return (
             "{" + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {_json(item)}" for key, item in value.items()) + "}"
         )
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and not isinstance(value, pa.MonthDayNano):
         return "[" + ", ".join(_json(item) for item in value) + "]"
     return json.dumps(text(value), ensure_ascii=False)
 

@@ -7,6 +7,7 @@ tables' schemas turn into `timestamp[us, UTC]`.
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
@@ -219,15 +220,21 @@ class DuckSession:
             yield from self._connection.sql(sql).to_arrow_reader(rows)
 
     def relations_of(self, sql: str) -> set[str]:
-        """The tables that one query names (`schema.table`). Raises `UsageError` for anything but a single query."""
+        """The tables that one query names (`schema.table`), but for those that its own `WITH` makes; none of them need exist.
+
+        Raises `UsageError` for anything but a single query.
+        """
         try:
             statements = self._connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise UsageError("give one query (SELECT …); the lake is read-only here")
-            named = self._connection.get_table_names(sql, qualified=True)  # `orders AS o` where the query gives it a name
-            return {name.partition(" AS ")[0].replace('"', "") for name in named}
+            [(text,)] = self._connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
         except duckdb.Error as error:
             raise UsageError(f"the query cannot be read: {error}") from error
+        nodes = list(_nodes(json.loads(text)))
+        made = {entry["key"] for node in nodes for entry in node.get("cte_map", {}).get("map", ())}
+        named = [(node["schema_name"], node["table_name"]) for node in nodes if node.get("type") == "BASE_TABLE"]
+        return {f"{schema}.{table}" if schema else table for schema, table in named if schema or table not in made}
 
     def view(self, name: str, relation: str) -> None:
         """Show a registered relation under the qualified name `schema.table`."""
@@ -237,6 +244,14 @@ class DuckSession:
                 self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
             place = f'"{schema}"."{table}"' if schema else f'"{table}"'
             self._connection.execute(f'CREATE OR REPLACE VIEW {place} AS FROM "{relation}"')
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a query's tree as DuckDB writes it in JSON."""
+    if isinstance(tree, dict):
+        yield tree
+    for inner in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from _nodes(inner)
 
 
 class DuckEngine:

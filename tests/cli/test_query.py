@@ -6,9 +6,13 @@ import csv
 import io
 import json
 
+import duckdb
 import polars
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from strandline.cli.rows import text
 from tests.cli.conftest import Project
 
 
@@ -162,6 +166,55 @@ def test_a_broken_stream_leaves_the_others_to_be_asked(served: Project) -> None:
     result = served.run("query", "SELECT count(*) AS n FROM unified.orders", "-f", "csv")
     assert result.stdout == "n\n5\n"
     assert "warning: visits is left out" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) AS n FROM unified.orders JOIN silver.orders USING (id)",
+        'SELECT count(*) AS n FROM unified.orders AS u ASOF JOIN silver.orders AS s USING (id, "at")',
+        "SELECT count(*) AS n FROM (SELECT id FROM unified.orders) NATURAL JOIN (SELECT id FROM silver.orders);",
+        "WITH ledger AS (FROM unified.orders) SELECT count(*) AS n FROM ledger",
+        "SELECT count(*) AS n FROM unified.orders WHERE id IN (FROM silver.orders SELECT id)",
+        "SELECT count(*) AS n FROM unified.orders POSITIONAL JOIN silver.orders",
+    ],
+)
+def test_tables_are_found_wherever_a_query_names_them(served: Project, sql: str) -> None:
+    result = served.run("query", sql, "--format", "json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == [{"n": 5}]
+
+
+@pytest.mark.parametrize("sql", ["SHOW TABLES", " show all tables;\n"])
+def test_who_asks_for_the_tables_in_sql_is_told(served: Project, sql: str) -> None:
+    assert served.run("query", sql).stdout == served.run("query", "--tables").stdout
+
+
+def test_a_stream_without_its_layer_is_told_where_it_is(served: Project) -> None:
+    result = served.run("query", "FROM orders")
+    assert result.exit_code == 2
+    assert "there is no table orders; did you mean unified.orders?" in result.stderr
+
+
+@given(
+    months=st.integers(-300, 300),
+    days=st.integers(-400, 400),
+    micros=st.integers(-(10**12), 10**12),
+)
+def test_an_interval_is_shown_as_sql_reads_it(months: int, days: int, micros: int) -> None:
+    sql = f"INTERVAL ({months}) MONTH + INTERVAL ({days}) DAY + INTERVAL ({micros}) MICROSECOND"
+    with duckdb.connect() as connection:
+        shown = text(connection.sql(f"SELECT {sql} AS i").to_arrow_table()["i"][0].as_py())
+        [(same,)] = connection.execute(f"SELECT INTERVAL '{shown}' = {sql}").fetchall()
+    assert same, shown
+
+
+def test_a_type_that_parquet_does_not_have_is_a_usage_error(served: Project) -> None:
+    file = served.folder / "i.parquet"
+    result = served.run("query", "SELECT INTERVAL 1 DAY AS i", "--output", str(file))
+    assert result.exit_code == 2
+    assert "cast the column" in result.stderr
+    assert not file.exists()
 
 
 def test_a_table_may_have_another_name_in_the_query(served: Project) -> None:
