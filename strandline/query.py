@@ -6,8 +6,9 @@ Served tables are read at the versions that were published together. Timestamps 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import pyarrow as pa
@@ -40,9 +41,18 @@ def relations(streams: Mapping[str, Stream]) -> dict[str, str]:
     return found
 
 
-def query(runtime: Runtime, streams: Mapping[str, Stream], sql: str) -> pa.Table:
-    """The result of one query. Raises `UsageError` for a name that does not exist (with the closest) or a statement that is
-    no query.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The columns of a result, and its rows as they come; they can be read once."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+
+@contextmanager
+def query(runtime: Runtime, streams: Mapping[str, Stream], sql: str) -> Iterator[Answer]:
+    """The answer to one query, read while this lasts. Raises `UsageError` for a name that does not exist (with the closest) or
+    a statement that is no query; `DataError` when it fails, at once or on the way.
     """
     known = relations(streams)
     pointers: dict[str, Pointer | None] = {}  # each looked at once, so that all tables are those of one merge
@@ -57,7 +67,7 @@ def query(runtime: Runtime, streams: Mapping[str, Stream], sql: str) -> pa.Table
                 raise UsageError(f"{name} is empty: nothing was written to {runtime.lake.url}/{known[name]} yet")
             session.register(f"__relation_{number}", snapshot.dataset())
             session.view(name, f"__relation_{number}")
-        return session.table(sql)
+        yield Answer(*session.result(sql))
 
 
 def _snapshot(runtime: Runtime, name: str, path: str, pointers: dict[str, Pointer | None]) -> Snapshot | None:

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from strandline.query import Answer
+
 _SHOWN = 100
+_COUNTED = 100_000
+"""Rows up to which it is told how many there are beyond those shown."""
 _LISTING = re.compile(r"\s*show\s+(all\s+)?tables\s*;?\s*", re.IGNORECASE)
 
 
@@ -69,6 +73,7 @@ def query(
     """
     if tables == (sql is not None):
         raise UsageError('give one query, as strandline query "SELECT …" (or - for stdin), or --tables')
+    from strandline.query import Answer
     from strandline.query import query as ask
     from strandline.runtime import silent
 
@@ -78,17 +83,17 @@ def query(
     streams = good_streams(config)
     runtime = place(config, lake, memory, threads, must_exist=True).open(silent)
     if tables:
-        result = _tables(runtime, streams)
-    else:
-        try:
-            result = ask(runtime, streams, text.strip())
-        except DataError as error:  # damage and outages are other errors; what is left is the query's own
-            raise UsageError(str(error)) from error
-    if tables and chosen is Format.table and file is None:
-        _print_tables(result)
+        found = _tables(runtime, streams)
+        if chosen is Format.table and file is None:
+            _print_tables(found)
+        else:
+            _write(Answer(found.schema, iter(found.to_batches())), limit, chosen, file)
         return
-    most = _SHOWN if limit is None and chosen is Format.table else limit
-    _write(result.slice(0, most) if most else result, result.num_rows, chosen, file)
+    try:
+        with ask(runtime, streams, text.strip()) as answer:
+            _write(answer, limit, chosen, file)
+    except DataError as error:  # damage and outages are other errors; what is left is the query's own
+        raise UsageError(str(error)) from error
 
 
 def _format(given: Format | None, file: Path | None) -> Format:
@@ -99,22 +104,54 @@ def _format(given: Format | None, file: Path | None) -> Format:
     return given or Format.table
 
 
-def _write(rows: pa.Table, total: int, format_: Format, file: Path | None) -> None:
-    """The rows to the file, whole or not at all, or to stdout."""
+def _write(answer: Answer, limit: int | None, format_: Format, file: Path | None) -> None:
+    """The rows to the file, whole or not at all, or to stdout; only those of a table are held."""
     from strandline.cli import rows as writers
 
-    if format_ is Format.table and file is None:
-        console = output()
-        console.print(writers.as_grid(rows) if writers.fits(rows, console.width) else writers.as_records(rows))
-        left = f" of {total:,} (--limit 0 for all)" if rows.num_rows < total else ""
-        console.print(f"{rows.num_rows:,} row{'' if rows.num_rows == 1 else 's'}{left}", style="dim")
+    if format_ is Format.table:
+        _write_table(answer, _SHOWN if limit is None else limit, file)
         return
+    batches = _first(answer.batches, limit or 0)
     with _target(file) as target:
         if format_ is Format.parquet:
-            writers.write_parquet(rows, target)
+            writers.write_parquet(answer.schema, batches, target)
         else:
-            texts = {Format.csv: writers.csv_lines, Format.json: writers.json_lines, Format.table: writers.plain_lines}[format_]
-            _write_lines(texts(rows), target)
+            texts = writers.csv_lines if format_ is Format.csv else writers.json_lines
+            _write_lines(texts(answer.schema, batches), target)
+
+
+def _write_table(answer: Answer, limit: int, file: Path | None) -> None:
+    import pyarrow as pa
+
+    from strandline.cli import rows as writers
+
+    kept, total = [], 0
+    for batch in answer.batches:
+        if not limit or total < limit:
+            kept.append(batch.slice(0, limit - total) if limit else batch)
+        total += batch.num_rows
+        if limit and total > max(limit, _COUNTED):
+            break
+    rows = pa.Table.from_batches(kept, schema=answer.schema)
+    if file is not None:
+        with _target(file) as target:
+            _write_lines(writers.plain_lines(rows), target)
+        return
+    console = output()
+    console.print(writers.as_grid(rows) if writers.fits(rows, console.width) else writers.as_records(rows))
+    most = f"more than {_COUNTED:,}" if total > _COUNTED else f"{total:,}"
+    left = f" of {most} (--limit 0 for all)" if rows.num_rows < total else ""
+    console.print(f"{rows.num_rows:,} row{'' if rows.num_rows == 1 else 's'}{left}", style="dim")
+
+
+def _first(batches: Iterable[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
+    """The first `most` rows, or all (0)."""
+    taken = 0
+    for batch in batches:
+        yield batch.slice(0, most - taken) if most else batch
+        taken += batch.num_rows
+        if most and taken >= most:
+            return
 
 
 def _write_lines(lines: Iterable[str], target: IO[bytes]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import IO, Any
@@ -18,6 +18,7 @@ from strandline.errors import UsageError
 
 _LONGEST_CELL = 200
 _NARROWEST = 8
+_ROWS = 8_192  # as Python objects at a time
 
 
 def as_grid(rows: pa.Table) -> Table:
@@ -26,7 +27,7 @@ def as_grid(rows: pa.Table) -> Table:
     for field in rows.schema:
         is_number = _is_number(field.type)
         table.add_column(shown(field.name), justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
-    for values in _values(rows):
+    for values in _values(rows.to_batches()):
         table.add_row(*("[dim]NULL[/dim]" if value is None else shown(_cut(text(value))) for value in values))
     return table
 
@@ -39,7 +40,7 @@ def fits(rows: pa.Table, width: int) -> bool:
 def as_records(rows: pa.Table) -> Table:
     """The rows one below the other, a line a column: for tables too wide for the terminal."""
     table = grid(left=("column", "value"))
-    for number, values in enumerate(_values(rows), 1):
+    for number, values in enumerate(_values(rows.to_batches()), 1):
         if number > 1:
             table.add_section()
         for name, value in zip(rows.schema.names, values, strict=True):
@@ -57,19 +58,19 @@ def plain_lines(rows: pa.Table) -> Iterator[str]:
     yield from (line.rstrip() for line in captured.get().splitlines())
 
 
-def csv_lines(rows: pa.Table) -> Iterator[str]:
+def csv_lines(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[str]:
     """RFC 4180 lines with a header; NULL is an empty cell, an empty text is `""`."""
-    yield ",".join(_csv_cell(name) for name in rows.schema.names)
-    for values in _values(rows):
+    yield ",".join(_csv_cell(name) for name in schema.names)
+    for values in _values(batches):
         yield ",".join("" if value is None else _csv_cell(text(value)) for value in values)
 
 
-def json_lines(rows: pa.Table) -> Iterator[str]:
+def json_lines(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[str]:
     """A JSON array, an object a line; decimals are numbers with all their digits, what is no number in JSON is null."""
-    names = [json.dumps(name, ensure_ascii=False) for name in rows.schema.names]
+    names = [json.dumps(name, ensure_ascii=False) for name in schema.names]
     yield "["
     before = ""
-    for values in _values(rows):
+    for values in _values(batches):
         if before:
             yield f"{before},"
         before = "{" + ", ".join(f"{name}: {_json(value)}" for name, value in zip(names, values, strict=True)) + "}"
@@ -78,11 +79,13 @@ def json_lines(rows: pa.Table) -> Iterator[str]:
     yield "]"
 
 
-def write_parquet(rows: pa.Table, target: IO[bytes]) -> None:
+def write_parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch], target: IO[bytes]) -> None:
     """The rows as one Parquet file; timestamps are marked as UTC. Raises `UsageError` for a type that Parquet does not have."""
-    zoned = [f.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(f.type) else f for f in rows.schema]
+    zoned = pa.schema([f.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(f.type) else f for f in schema])
     try:
-        pq.write_table(rows.cast(pa.schema(zoned)), target, compression="zstd", write_page_checksum=True)
+        with pq.ParquetWriter(target, zoned, compression="zstd", write_page_checksum=True) as writer:
+            for batch in batches:
+                writer.write_batch(batch.cast(zoned))
     except pa.ArrowNotImplementedError as error:
         kind = str(error).rpartition(": ")[2]
         raise UsageError(f"Parquet has no type for {kind}: cast the column, as in CAST(… AS VARCHAR)") from error
@@ -128,9 +131,10 @@ def _bytes(value: bytes) -> str:
         return "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in value)
 
 
-def _values(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
-    for batch in rows.to_batches(max_chunksize=8_192):
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+def _values(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
+    for batch in batches:
+        for start in range(0, batch.num_rows, _ROWS):
+            yield from zip(*(column.to_pylist() for column in batch.slice(start, _ROWS).columns), strict=True)
 
 
 def _json(value: Any) -> str:

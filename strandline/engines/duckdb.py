@@ -216,8 +216,18 @@ class DuckSession:
 
     def batches(self, sql: str, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
         """A result as it comes, `rows` at once."""
+        return self.result(sql, rows)[1]
+
+    def result(self, sql: str, rows: int = BATCH_ROWS) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """What a result looks like, and its rows as they come, `rows` at once."""
         with _errors():
-            yield from self._connection.sql(sql).to_arrow_reader(rows)
+            reader = self._connection.sql(sql).to_arrow_reader(rows)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with _errors():
+                yield from reader
+
+        return reader.schema, batches()
 
     def relations_of(self, sql: str) -> set[str]:
         """The tables that one query names (`schema.table`), but for those that its own `WITH` makes; none of them need exist.

@@ -209,6 +209,25 @@ def test_an_interval_is_shown_as_sql_reads_it(months: int, days: int, micros: in
     assert same, shown
 
 
+def test_a_result_is_read_only_as_far_as_it_is_shown(served: Project) -> None:
+    endless = "SELECT i AS n FROM range(1_000_000_000_000) AS r(i)"
+    assert served.run("query", endless, "-f", "csv", "-n", "3").stdout == "n\n0\n1\n2\n"
+    assert json.loads(served.run("query", endless, "-f", "json", "-n", "40000").stdout)[-1] == {"n": 39_999}
+    assert "100 rows of more than 100,000 (--limit 0 for all)" in served.run("query", endless).stdout
+    file = served.folder / "n.parquet"
+    assert served.run("query", endless, "-n", "100000", "-o", str(file)).exit_code == 0
+    assert polars.read_parquet(file)["n"].to_list() == list(range(100_000))
+
+
+def test_a_query_that_fails_on_the_way_leaves_no_file(served: Project) -> None:
+    sql = "SELECT CAST(CASE WHEN i = 90000 THEN 'x' ELSE '1' END AS INT) AS n FROM range(100000) AS r(i)"
+    for ending in ("csv", "json", "parquet"):
+        result = served.run("query", sql, "--output", str(served.folder / f"n.{ending}"))
+        assert result.exit_code == 2
+        assert "Could not convert string 'x'" in result.stderr
+    assert not list(served.folder.glob("*n.*"))
+
+
 def test_a_type_that_parquet_does_not_have_is_a_usage_error(served: Project) -> None:
     file = served.folder / "i.parquet"
     result = served.run("query", "SELECT INTERVAL 1 DAY AS i", "--output", str(file))
