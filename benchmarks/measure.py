@@ -93,14 +93,27 @@ def median(runs: Sequence[Run]) -> Run:
 
 
 def alternating(
-    contestants: Mapping[str, Callable[[], Run]], repetitions: int, *, warm_up: bool = True
+    contestants: Mapping[str, Callable[[], Run]],
+    repetitions: int,
+    *,
+    warm_up: bool = True,
+    gave_up: dict[str, str] | None = None,
 ) -> dict[str, list[Run]]:
-    """The runs of each contestant, by default after one warm-up, in alternating order: forwards, backwards, forwards, …"""
+    """The runs of each contestant, by default after one warm-up, in alternating order: forwards, backwards, forwards, …
+
+    Raises `Failed`; with `gave_up` a contestant that fails is written down there and left out from then on.
+    """
     runs: dict[str, list[Run]] = {name: [] for name in contestants}
     for round_ in range(0 if warm_up else 1, repetitions + 1):
-        names = list(contestants) if round_ % 2 == 0 else list(contestants)[::-1]
-        for name in names:
-            one = contestants[name]()
+        for name in list(runs) if round_ % 2 == 0 else list(runs)[::-1]:
+            try:
+                one = contestants[name]()
+            except Failed as error:
+                if gave_up is None:
+                    raise
+                gave_up[name] = str(error)
+                del runs[name]
+                continue
             if round_:
                 runs[name].append(one)
     return runs

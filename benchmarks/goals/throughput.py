@@ -73,7 +73,11 @@ def _compared(size: Size, given: Day, skipped: dict[str, str]) -> list[dict[str,
             python = spark if who == "PySpark" and spark else sys.executable
             contestants[who] = partial(_peer, python, module, given)
     is_large = given.lines >= LARGE
-    runs = alternating(contestants, 3 if is_large else REPETITIONS[size], warm_up=not is_large)
+    gave_up: dict[str, str] = {}
+    runs = alternating(contestants, 3 if is_large else REPETITIONS[size], warm_up=not is_large, gave_up=gave_up)
+    if ours := gave_up.keys() & {OURS, LIMIT}:
+        raise Failed("; ".join(gave_up[who] for who in ours))
+    skipped |= {f"{who}, {given.lines:,} events": f"failed: {why.strip()[-200:]}" for who, why in gave_up.items()}
     check_same(given, {who: each[-1].printed for who, each in runs.items() if who != LIMIT})
     return [_row(given, who, each) for who, each in runs.items()]
 
