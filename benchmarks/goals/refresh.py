@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from benchmarks.measure import machine
 from benchmarks.results import Found, Size, Verdict
@@ -155,7 +156,7 @@ def measure(size: Size) -> list[Found]:
             "the keys of the whole day are read to find copies, and a refresh has fixed costs that a small day does not repay"
         )
         verdicts[1] = replace(verdicts[1], why=reading)
-    tables = {
+    tables: dict[str, list[dict[str, Any]]] = {
         f"A refresh by days of history ({few:,} events a day)": [
             {"days": each, "CPU s": f"{seconds:.3f}", "against 1 day": f"{seconds / flat[1]:.2f}"}
             for each, seconds in flat.items()
