@@ -114,6 +114,7 @@ def alternating(
                 gave_up[name] = str(error)
                 del runs[name]
                 continue
+            print(f"  {name}, {f'run {round_} of {repetitions}' if round_ else 'warm-up'}: {one.wall:.1f} s", flush=True)
             if round_:
                 runs[name].append(one)
     return runs
