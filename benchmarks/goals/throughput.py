@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,20 +35,27 @@ TOO_LARGE = {
 MEMORY_AIM = 1200.0
 
 
-def measure(size: Size) -> list[Found]:
-    """Goals 1 to 3; raises `Void` when two contestants disagree about the result."""
+def measure(size: Size) -> Iterator[Found]:
+    """Goals 1 to 3, anew after each number of events, so that hours of measuring are not lost with the last of them; raises
+    `Void` when two contestants disagree about the result.
+    """
     rows: list[dict[str, Any]] = []
     skipped: dict[str, str] = {}
     for lines in SIZES[size]:
         rows += _compared(size, day(lines), skipped)
-    rows += [_alone(day(lines)) for lines in MEMORY[size] if all(r["lines"] != lines or r["who"] != OURS for r in rows)]
+        yield from _found(size, rows, skipped)
+    for lines in MEMORY[size]:
+        if lines not in SIZES[size]:
+            rows.append(_alone(day(lines)))
+            yield from _found(size, rows, skipped)
+
+
+def _found(size: Size, rows: list[dict[str, Any]], skipped: Mapping[str, str]) -> Iterator[Found]:
     here = machine()
     notes = [{"who": who, "why": why} for who, why in skipped.items()]
-    return [
-        Found(1, size, _against_peers(rows), {"Source files to gold": rows, "Not run": notes}, here),
-        Found(2, size, _against_limit(rows), {}, here),
-        Found(3, size, _memory(rows), {}, here),
-    ]
+    yield Found(1, size, _against_peers(rows), {"Source files to gold": rows, "Not run": notes}, here)
+    yield Found(2, size, _against_limit(rows), {}, here)
+    yield Found(3, size, _memory(rows), {}, here)
 
 
 def spark_python() -> str | None:
@@ -82,6 +89,7 @@ def _compared(size: Size, given: Day, skipped: dict[str, str]) -> list[dict[str,
         raise Failed("; ".join(gave_up[who] for who in ours))
     skipped |= {f"{who}, {given.lines:,} events": f"failed: {why.strip()[-200:]}" for who, why in gave_up.items()}
     check_same(given, {who: each[-1].printed for who, each in runs.items() if who != LIMIT})
+    shutil.rmtree(HOME / "out")  # tens of GB at the large sizes
     return [_row(given, who, each) for who, each in runs.items()]
 
 
@@ -105,18 +113,15 @@ def _alone(given: Day) -> dict[str, Any]:
 
 
 def _ours(given: Day) -> Run:
-    lake = _empty("ours")
-    return run([sys.executable, "-m", "benchmarks.ours", str(given.lines), str(lake)])
+    return run([sys.executable, "-m", "benchmarks.ours", str(given.lines), str(_empty("ours"))])
 
 
 def _limit(given: Day) -> Run:
-    out = _empty("limit")
-    return run([sys.executable, "-m", "benchmarks.limit", given.folder, str(out)])
+    return run([sys.executable, "-m", "benchmarks.limit", given.folder, str(_empty("limit"))])
 
 
 def _peer(python: str, module: str, given: Day) -> Run:
-    out = _empty(module)
-    return run([python, str(ROOT / "benchmarks" / "peers" / f"{module}.py"), given.folder, str(out)])
+    return run([python, str(ROOT / "benchmarks" / "peers" / f"{module}.py"), given.folder, str(_empty(module))])
 
 
 def _empty(name: str) -> Path:
