@@ -48,6 +48,10 @@ class Answer:
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
 
+    def table(self) -> pa.Table:
+        """All rows that are left, in memory."""
+        return pa.Table.from_batches(self.batches, schema=self.schema)
+
 
 @contextmanager
 def query(runtime: Runtime, streams: Mapping[str, Stream], sql: str) -> Iterator[Answer]:

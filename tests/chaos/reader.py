@@ -63,7 +63,8 @@ def read_on(runtime: Runtime, streams: Sequence[Stream], until: str, pause: floa
             seen.reads += 1
             seen.torn += [f"{stream.name}: {fault}" for fault in torn(runtime, stream, pointer)]
             seen.queries += 1
-            row = query(runtime, {stream.name: stream}, _SQL.format(stream.name)).to_pylist()[0]
+            with query(runtime, {stream.name: stream}, _SQL.format(stream.name)) as answer:
+                row = answer.table().to_pylist()[0]
             if len({row["events"] or 0, row["daily_events"] or 0, row["hourly_events"] or 0}) > 1 or (
                 len({row["total"] or 0, row["daily"] or 0, row["hourly"] or 0}) > 1
             ):

@@ -90,7 +90,8 @@ def test_one_query_reads_the_tables_of_one_published_state(runtime: Runtime, str
                     (SELECT COUNT(*) FROM unified.readings AS u JOIN analytics.readings__hourly AS a
                         ON date_trunc('hour', u.at) = a.window_start) AS counted,
                     (SELECT max(_as_of) FROM analytics.readings__hourly) = (SELECT max(_as_of) FROM unified.readings) AS same"""
-    row = query(busy, {"readings": stream}, sql).to_pylist()[0]
+    with query(busy, {"readings": stream}, sql) as answer:
+        row = answer.table().to_pylist()[0]
     assert row["same"], row
     pointer = read_pointer(runtime, "readings")
     assert pointer is not None
@@ -128,4 +129,5 @@ def test_every_query_sees_what_was_published_last(runtime: Runtime, stream: Stre
     for number in range(3):
         land(runtime, stream, tmp_path, number)
         merge(runtime, stream)
-        assert query(runtime, {"readings": stream}, sql).to_pylist() == [{"n": number + 1}]
+        with query(runtime, {"readings": stream}, sql) as answer:
+            assert answer.table().to_pylist() == [{"n": number + 1}]
