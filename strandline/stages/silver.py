@@ -48,12 +48,13 @@ JUDGED_BY = "judged_by"
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """The bronze commits `(base, target]` to take, and the line at `target`."""
+    """The bronze commits `(base, target]` to take, and the line at `target`; `begun` is quarantine where it has taken them."""
 
     base: int
     target: int
     line: Line
     bronze: Snapshot
+    begun: Snapshot | None = None
 
     @property
     def files(self) -> list[DataFile]:
@@ -71,7 +72,9 @@ def silver(runtime: Runtime, stream: Stream) -> dict[str, int]:
     for attempt in range(_TRIES):
         try:
             while step := _next_step(runtime, stream):
-                counts = _book(runtime, stream, step) or _take(runtime, stream, step)
+                counts = _book(runtime, stream, step)
+                if counts is None:
+                    counts = _take(runtime, stream, step)
                 for name, count in counts.items():
                     total[name] = total.get(name, 0) + count
             return total
@@ -96,7 +99,7 @@ def _next_step(runtime: Runtime, stream: Stream) -> _Step | None:
     begun = quarantine.position("bronze") if quarantine else 0
     if begun > base:
         assert quarantine is not None
-        return _Step(base, begun, Line.of(quarantine), bronze)
+        return _Step(base, begun, Line.of(quarantine), bronze, quarantine)
     if bronze.ordinal > base:
         return _Step(base, bronze.ordinal, Line.of(bronze), bronze)
     return None
@@ -126,16 +129,16 @@ def _take(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int]:
     return {**counts, "version_reused": 1} if counts and contract.reused else counts
 
 
-def _book(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int]:
+def _book(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int] | None:
     """Counts of a step that silver has taken and the ledger has not, when the contract is another one by now: counted from the
-    tables (`warn` rules cannot be). Nothing for any other step.
+    tables (`warn` rules cannot be). None for any other step.
     """
-    lake = runtime.lake
-    silver_now, quarantine = (lake.table(path(stream.name)).snapshot() for path in (silver_path, quarantine_path))
-    if silver_now is None or quarantine is None or silver_now.position("bronze") < step.target:
-        return {}
-    if quarantine.position(JUDGED_BY) == digest_number(stream):
-        return {}
+    lake, quarantine = runtime.lake, step.begun
+    if quarantine is None or quarantine.position(JUDGED_BY) == digest_number(stream):
+        return None
+    silver_now = lake.table(silver_path(stream.name)).snapshot()
+    if silver_now is None or silver_now.position("bronze") < step.target:
+        return None
     refused = quarantine.arrow(["_reason"], files=[f for f in quarantine.files if f.ordinal == quarantine.ordinal])
     reasons = {each["values"]: each["counts"] for each in pc.value_counts(refused["_reason"]).to_pylist()}
     unknown = pc.sum(step.bronze.arrow(["_unknown_fields"], files=step.files)["_unknown_fields"]).as_py()
@@ -197,6 +200,8 @@ def _commit_quarantine(table: Table, session: Session, stream: Stream, judged: J
     schema, contract = schemas.quarantine(), digest_number(stream)
 
     def decide(snapshot: Snapshot) -> Commit | None:
+        if snapshot.position("bronze") > step.target:
+            return None
         begun = _is_taken(snapshot, step)
         if begun and snapshot.position(JUDGED_BY) == contract:
             return None
