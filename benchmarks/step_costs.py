@@ -35,7 +35,7 @@ from strandline.spec.model import Stream
 from strandline.stages.bronze import bronze
 from strandline.stages.generate import generate
 from strandline.stages.gold import gold
-from strandline.stages.land import ingest_intervals, land
+from strandline.stages.land import ingest, land
 from strandline.stages.maintain import maintain
 from strandline.stages.merge import merge
 from strandline.stages.silver import silver
@@ -95,7 +95,8 @@ class Requests:
 def play(meter: Meter, stream: Stream, micro_batches: int) -> None:
     """The micro-batches of the day from its start on, then the batch, the merge that reconciles, and the audit."""
     first = max(0, micro_batches - ONE_BY_ONE)
-    ingest_intervals(meter.runtime(), stream, [_interval(n) for n in range(first)])
+    for number in range(first):
+        ingest(meter.runtime(), stream, _interval(number))
     for number in range(first, micro_batches):
         meter.step("generate", lambda runtime, at=number: generate(runtime, stream, _interval(at)))
         meter.step("land", lambda runtime, at=number: land(runtime, stream, _interval(at)))

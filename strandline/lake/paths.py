@@ -25,7 +25,12 @@ def realtime(stream: str) -> str:
 
 def staging(stream: str, interval: Interval) -> str:
     """The object that holds one interval's lines between *generate* and *land*."""
-    return f"realtime/{stream}/_staging/{interval.key}.arrow"
+    return f"{staged_prefix(stream)}{interval.key}.arrow"
+
+
+def staged_prefix(stream: str) -> str:
+    """What the keys of a stream's staged objects begin with."""
+    return f"realtime/{stream}/_staging/"
 
 
 def bronze(stream: str) -> str:

@@ -6,17 +6,30 @@ Intervals that were missed since the last landed one are staged too, oldest firs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
+
+import pyarrow as pa
 
 from strandline.intervals import Interval, intervals_between
 from strandline.lake.landings import Landings
 from strandline.lake.paths import bronze, realtime, staging
-from strandline.lines.protect import ProtectedLine, Protector
+from strandline.lines.protect import Protector
+from strandline.memory import keep_freed_memory
 from strandline.runtime import Runtime
-from strandline.sources.source import RawLine, Reader, open_source
+from strandline.sources.source import RawLine, SourceBatch, open_source
 from strandline.spec.model import Stream
-from strandline.stages.staged import ROWS, StagedLines, keep_freed_memory, plain_batches, write_staged
+from strandline.stages.staged import (
+    HELD,
+    ROWS,
+    HeldLines,
+    Lines,
+    StagedLines,
+    plain_batches,
+    staged_batch,
+    write_staged,
+)  # fmt: skip
 
 CATCH_UP = 288
 _BYTES = 32 << 20
@@ -49,9 +62,15 @@ def generate(runtime: Runtime, stream: Stream, interval: Interval) -> list[str]:
     """
     landed = landings(runtime, stream)
     waiting = pending(landed, stream, interval)
-    runtime.progress(f"generate {stream.name}, intervals", 0, len(waiting))
-    for done, _ in enumerate(stage_each(runtime, stream, landed, waiting), start=1):
-        runtime.progress(f"generate {stream.name}, intervals", done, len(waiting))
+    source = SourceLines(runtime, stream, landed)
+    with keep_freed_memory():
+        for done, each in enumerate(waiting):
+            runtime.progress(f"generate {stream.name}, intervals", done, len(waiting))
+            if len(waiting) > 1 and runtime.lake.objects.exists(staging(stream.name, each)):  # one alone is put if absent
+                source.skip(each)
+            else:
+                source.stage(each)
+    runtime.progress(f"generate {stream.name}, intervals", len(waiting), len(waiting))
     return [each.key for each in waiting]
 
 
@@ -60,34 +79,55 @@ def unlanded(landed: Landings, intervals: Iterable[Interval]) -> list[Interval]:
     return [each for each in sorted(set(intervals)) if not landed.is_landed(each)]
 
 
-def stage_each(runtime: Runtime, stream: Stream, landed: Landings, waiting: Sequence[Interval]) -> Iterator[Interval]:
-    """The intervals one by one, each once it is staged; `landed` is what had landed before. Raises like `generate`."""
-    keep_freed_memory()
-    position = _Position(landed)
-    reader = open_source(stream, objects=runtime.source_objects, http_headers=runtime.source_headers)
-    protector = Protector(stream, runtime.keys)
-    for done, each in enumerate(waiting, start=1):
-        reached = None
-        if len(waiting) == 1 or not runtime.lake.objects.exists(staging(stream.name, each)):  # one alone is put if absent
-            reached = _stage(runtime, stream, each, reader, protector, position)
-        yield each
-        if done < len(waiting) and stream.source.type != "generator":
-            position.advance(reached or StagedLines(runtime.lake.objects, stream.name, each).read_position())
+class SourceLines:
+    """What the stream's source gives for one interval after the other, from where the landed ones ended.
 
+    The methods raise like `generate`.
+    """
 
-def _stage(
-    runtime: Runtime, stream: Stream, interval: Interval, reader: Reader, protector: Protector, position: _Position
-) -> Mapping[str, Any] | None:
-    """What `write_staged` gives."""
-    batch = reader.read(interval, position)
+    def __init__(self, runtime: Runtime, stream: Stream, landed: Landings) -> None:
+        self._objects, self._stream = runtime.lake.objects, stream
+        self._reader = open_source(stream, objects=runtime.source_objects, http_headers=runtime.source_headers)
+        self._protector = Protector(stream, runtime.keys)
+        self._position = _Position(landed)
 
-    def protected() -> Iterator[tuple[list[RawLine], list[ProtectedLine]]]:
-        while lines := _some(batch.lines):
-            yield lines, protector.protect_many(lines)
+    def stage(self, interval: Interval) -> None:
+        """Stage the interval's lines, unless it is staged meanwhile: then go on after those."""
+        read = self._reader.read(interval, self._position)
+        self._stage(interval, self._batches(read), read.position)
 
-    plain = None if stream.protected else batch.blocks
-    given = protected() if plain is None else (each for block in plain for each in plain_batches(block))
-    return write_staged(runtime.lake.objects, stream.name, interval, given, batch.position)
+    def take(self, interval: Interval) -> Lines:
+        """The interval's lines: in memory, or staged first where they are too many for it."""
+        read = self._reader.read(interval, self._position)
+        batches, held, size = self._batches(read), [], 0
+        for batch in batches:
+            held.append(batch)
+            size += batch.nbytes
+            if size > HELD:
+                self._stage(interval, chain(held, batches), read.position)
+                return StagedLines(self._objects, self._stream.name, interval)
+        reached = read.position()
+        self._position.advance(lambda: reached)
+        return HeldLines(held, reached)
+
+    def skip(self, interval: Interval) -> None:
+        """Go on after what is staged for the interval."""
+        self._position.advance(StagedLines(self._objects, self._stream.name, interval).read_position)
+
+    def _stage(self, interval: Interval, batches: Iterable[pa.RecordBatch], position: Callable[[], dict[str, Any]]) -> None:
+        reached = write_staged(self._objects, self._stream.name, interval, batches, position)
+        if reached is None:
+            self.skip(interval)
+        else:
+            self._position.advance(lambda: reached)
+
+    def _batches(self, read: SourceBatch) -> Iterator[pa.RecordBatch]:
+        if read.blocks is not None and not self._stream.protected:
+            for block in read.blocks:
+                yield from plain_batches(block)
+        else:
+            while lines := _some(read.lines):
+                yield staged_batch(lines, self._protector.protect_many(lines))
 
 
 def _some(lines: Iterator[RawLine]) -> list[RawLine]:
@@ -102,20 +142,31 @@ def _some(lines: Iterator[RawLine]) -> list[RawLine]:
 
 
 class _Position:
-    """What earlier intervals have taken: landed ones by the table, staged ones of this run by their position."""
+    """What earlier intervals have taken: landed ones by the table, those of this run by their own position, which is asked for
+    when the source wants to know.
+    """
 
     def __init__(self, landed: Landings) -> None:
         self._landed = landed
         self._cursor: Mapping[str, Any] | None = None
-        self._staged: set[str] = set()
+        self._taken: set[str] = set()
+        self._reached: list[Callable[[], Mapping[str, Any]]] = []
 
     @property
     def cursor(self) -> Mapping[str, Any]:
+        self._go_on()
         return self._landed.cursor if self._cursor is None else self._cursor
 
     def is_landed(self, source: str) -> bool:
-        return source in self._staged or self._landed.has_object(source)
+        self._go_on()
+        return source in self._taken or self._landed.has_object(source)
 
-    def advance(self, position: Mapping[str, Any]) -> None:
-        self._cursor = position.get("cursor", {})
-        self._staged.update(position.get("objects", ()))
+    def advance(self, reached: Callable[[], Mapping[str, Any]]) -> None:
+        self._reached.append(reached)
+
+    def _go_on(self) -> None:
+        for reached in self._reached:
+            position = reached()
+            self._cursor = position.get("cursor", {})
+            self._taken.update(position.get("objects", ()))
+        self._reached.clear()

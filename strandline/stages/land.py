@@ -6,12 +6,10 @@ One row a line, and one row of its own (`_line` 0) a micro-batch. Landing twice,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,16 +17,17 @@ import pyarrow.compute as pc
 from strandline.intervals import Interval
 from strandline.lake.landings import STATISTICS, Landings
 from strandline.lake.parquet import PartitionedWriter, WrittenFile
-from strandline.lake.paths import bronze, realtime
+from strandline.lake.paths import bronze, realtime, staging
 from strandline.lake.snapshot import Snapshot
 from strandline.lake.tables import Commit
+from strandline.memory import keep_freed_memory
 from strandline.plan import schemas
-from strandline.runtime import Runtime, silent
+from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.again import parse_batch
 from strandline.stages.at_once import in_order
-from strandline.stages.generate import generate, landings, pending, stage_each, unlanded
-from strandline.stages.staged import StagedLines, keep_freed_memory
+from strandline.stages.generate import SourceLines, generate, landings, pending, unlanded
+from strandline.stages.staged import Lines, StagedLines, staged_keys
 
 INTERVALS_A_COMMIT = 48
 NOTHING: Mapping[str, int] = MappingProxyType({"intervals": 0, "lines": 0, "unparsed": 0})
@@ -40,24 +39,7 @@ def land(runtime: Runtime, stream: Stream, interval: Interval) -> dict[str, int]
     Lands the missed intervals before `interval` too, in order. Raises `ObjectMissing` when an interval was never staged.
     """
     landed = landings(runtime, stream)
-    return _land_all(runtime, stream, landed, pending(landed, stream, interval))
-
-
-def land_intervals(runtime: Runtime, stream: Stream, intervals: Iterable[Interval]) -> dict[str, int]:
-    """Counts like `land`, of exactly the given intervals (those that had not landed yet); nothing else is caught up."""
-    landed = landings(runtime, stream)
-    return _land_all(runtime, stream, landed, unlanded(landed, intervals))
-
-
-def _land_all(runtime: Runtime, stream: Stream, known: Landings, waiting: Sequence[Interval]) -> dict[str, int]:
-    keep_freed_memory()
-    counts = dict(NOTHING)
-    for first in range(0, len(waiting), INTERVALS_A_COMMIT):
-        runtime.progress(f"land {stream.name}, intervals", first, len(waiting))
-        group = waiting[first : first + INTERVALS_A_COMMIT]
-        counts = _added(counts, _commit(runtime, stream, group, None if first else known.realtime))
-    runtime.progress(f"land {stream.name}, intervals", len(waiting), len(waiting))
-    return counts
+    return _land_all(runtime, stream, landed, pending(landed, stream, interval), _staged)
 
 
 def ingest(runtime: Runtime, stream: Stream, interval: Interval) -> dict[str, int]:
@@ -67,26 +49,52 @@ def ingest(runtime: Runtime, stream: Stream, interval: Interval) -> dict[str, in
 
 
 def ingest_intervals(runtime: Runtime, stream: Stream, intervals: Iterable[Interval]) -> dict[str, int]:
-    """Counts like `land`, of exactly the given intervals (those that had not landed yet), generated and landed
-    `INTERVALS_A_COMMIT` at a time: a long backfill that was killed goes on where it was. Unless the runtime has one thread, the
-    next ones are generated while some land. Progress is told in intervals.
+    """Counts like `land`, of exactly the given intervals (those that had not landed yet). Raises like `generate`.
+
+    `INTERVALS_A_COMMIT` are committed at a time: a long backfill that was killed goes on where it was. What is staged for an
+    interval lands; of the others the source's lines land as they are read. Unless the runtime has one thread, the next ones
+    are read while some are written.
     """
     landed = landings(runtime, stream)
-    waiting = unlanded(landed, intervals)
-    quiet = replace(runtime, progress=silent)
+    return _land_all(runtime, stream, landed, unlanded(landed, intervals), _taken_now)
 
-    def groups() -> Iterator[list[Interval]]:
-        staged = stage_each(runtime, stream, landed, waiting)
-        for first in range(0, len(waiting), INTERVALS_A_COMMIT):
-            group = []
-            for each in islice(staged, INTERVALS_A_COMMIT):
-                group.append(each)
-                runtime.progress(f"ingest {stream.name}, intervals", first + len(group), len(waiting))
-            yield group
 
+_Given: TypeAlias = Callable[[Runtime, Stream, Landings, Sequence[Interval]], Iterator[tuple[Interval, Lines]]]
+"""The lines of intervals, one after the other; the landings are those before the first."""
+
+
+def _staged(
+    runtime: Runtime, stream: Stream, landed: Landings, intervals: Sequence[Interval]
+) -> Iterator[tuple[Interval, Lines]]:
+    for each in intervals:
+        yield each, StagedLines(runtime.lake.objects, stream.name, each)
+
+
+def _taken_now(
+    runtime: Runtime, stream: Stream, landed: Landings, intervals: Sequence[Interval]
+) -> Iterator[tuple[Interval, Lines]]:
+    source, staged = SourceLines(runtime, stream, landed), staged_keys(runtime.lake.objects, stream.name)
+    for each in intervals:
+        if staging(stream.name, each) in staged:
+            source.skip(each)
+            yield each, StagedLines(runtime.lake.objects, stream.name, each)
+        else:
+            yield each, source.take(each)
+
+
+def _land_all(runtime: Runtime, stream: Stream, known: Landings, waiting: Sequence[Interval], given: _Given) -> dict[str, int]:
     counts = dict(NOTHING)
-    for done in in_order(partial(land_intervals, quiet, stream), groups(), 1 if runtime.threads > 1 else 0):
-        counts = _added(counts, done)
+
+    def progress(before: int, done: int) -> None:
+        runtime.progress(f"land {stream.name}, intervals", before + done, len(waiting))
+
+    progress(0, 0)
+    with keep_freed_memory():
+        for first in range(0, len(waiting), INTERVALS_A_COMMIT):
+            group = waiting[first : first + INTERVALS_A_COMMIT]
+            landed = _commit(runtime, stream, group, None if first else known.realtime, given, partial(progress, first))
+            counts = _added(counts, landed)
+    progress(0, len(waiting))
     return counts
 
 
@@ -94,7 +102,14 @@ def _added(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]
     return {name: counts[name] + more.get(name, 0) for name in counts}
 
 
-def _commit(runtime: Runtime, stream: Stream, intervals: Sequence[Interval], known: Snapshot | None) -> dict[str, int]:
+def _commit(
+    runtime: Runtime,
+    stream: Stream,
+    intervals: Sequence[Interval],
+    known: Snapshot | None,
+    given: _Given,
+    progress: Callable[[int], None],
+) -> dict[str, int]:
     schema = schemas.realtime(stream)
     table = runtime.lake.table(realtime(stream.name))
     archive = runtime.lake.table(bronze(stream.name)).snapshot
@@ -107,49 +122,65 @@ def _commit(runtime: Runtime, stream: Stream, intervals: Sequence[Interval], kno
         if not missing:
             return None
 
-        def written(interval: Interval) -> tuple[list[WrittenFile], dict[str, int]]:
+        def written(item: tuple[Interval, Lines, Collection[str]]) -> tuple[list[WrittenFile], dict[str, int]]:
+            interval, lines, repeated = item
+
+            def taken(name: str) -> bool:
+                return name in repeated or landed.has_object(name)
+
             writer = table.writer(snapshot, schema, STATISTICS).lean()
-            found = _write(runtime, stream, interval, landed, writer)
+            found = _write(stream, interval, lines, taken, writer)
             return writer.close(), found
 
         files: list[WrittenFile] = []
         threads = min(runtime.threads, len(missing))
-        for added, found in in_order(written, missing, threads if threads > 1 else 0):
+        items = _repeated(stream, given(runtime, stream, landed, missing), alone=len(missing) == 1)
+        for done, (added, found) in enumerate(in_order(written, items, threads if threads > 1 else 0), start=1):
             files += added
             counts.update(_added(counts, found))
+            progress(done)
         return Commit(add=files)
 
     return counts if table.commit(schema, decide, schemas.LANDING_DATE, known=known) else dict(NOTHING)
 
 
-def _write(runtime: Runtime, stream: Stream, interval: Interval, landed: Landings, writer: PartitionedWriter) -> dict[str, int]:
-    """One interval's rows, then its own row; counts like `land`."""
-    staged = StagedLines(runtime.lake.objects, stream.name, interval)
+def _repeated(
+    stream: Stream, given: Iterable[tuple[Interval, Lines]], *, alone: bool
+) -> Iterator[tuple[Interval, Lines, Collection[str]]]:
+    """The intervals' lines with those of their objects that an interval before, of the same commit, has too."""
+    before: set[str] = set()
+    for interval, lines in given:
+        if stream.source.type != "files" or alone:
+            yield interval, lines, ()
+            continue
+        held = lines.held() if isinstance(lines, StagedLines) else lines
+        objects = set(held.position.get("objects", ()))
+        yield interval, held, before & objects
+        before |= objects
+
+
+def _write(
+    stream: Stream, interval: Interval, given: Lines, taken: Callable[[str], bool], writer: PartitionedWriter
+) -> dict[str, int]:
+    """One interval's rows, then its own row; counts like `land`. Objects that another interval has `taken` are left to it."""
     lines = unparsed = 0
-    for batch in staged:
-        kept = _untaken(stream, batch, landed)
+    for batch in given:
+        kept = _untaken(batch, taken) if stream.source.type == "files" else batch
         if not kept.num_rows:
             continue
         rows = landed_rows(stream, interval, kept, lines + 1)
         writer.write(rows)
         lines += rows.num_rows
         unparsed += rows.num_rows - rows["_reason"].null_count
-    objects = [name for name in staged.position.get("objects", ()) if not _is_taken(stream, name, landed)]
-    writer.write(_own_row(stream, interval, {**staged.position, "objects": objects, "lines": lines}))
+    objects = [name for name in given.position.get("objects", ()) if stream.source.type != "files" or not taken(name)]
+    writer.write(_own_row(stream, interval, {**given.position, "objects": objects, "lines": lines}))
     writer.widen("_source", objects)
     return {"intervals": 1, "lines": lines, "unparsed": unparsed}
 
 
-def _untaken(stream: Stream, batch: pa.RecordBatch, landed: Landings) -> pa.RecordBatch:
-    """The lines of objects that no other interval landed meanwhile: those of the others are left to it."""
-    if stream.source.type != "files":
-        return batch
-    taken = [name for name in pc.unique(batch["source"]).to_pylist() if _is_taken(stream, name, landed)]
-    return batch.filter(pc.invert(pc.is_in(batch["source"], pa.array(taken, pa.string())))) if taken else batch
-
-
-def _is_taken(stream: Stream, name: str, landed: Landings) -> bool:
-    return stream.source.type == "files" and landed.has_object(name)
+def _untaken(batch: pa.RecordBatch, taken: Callable[[str], bool]) -> pa.RecordBatch:
+    names = [name for name in pc.unique(batch["source"]).to_pylist() if taken(name)]
+    return batch.filter(pc.invert(pc.is_in(batch["source"], pa.array(names, pa.string())))) if names else batch
 
 
 def _own_row(stream: Stream, interval: Interval, position: Mapping[str, Any]) -> pa.Table:

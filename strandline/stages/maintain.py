@@ -17,7 +17,7 @@ from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.bronze import Line
 from strandline.stages.generate import landings
-from strandline.stages.staged import staged_start
+from strandline.stages.staged import staged_keys, staged_start
 
 
 def maintain(runtime: Runtime, stream: Stream) -> dict[str, int]:
@@ -40,12 +40,10 @@ def maintain(runtime: Runtime, stream: Stream) -> dict[str, int]:
 def _landed_staging(runtime: Runtime, stream: Stream, watermark: datetime) -> Iterator[str]:
     """The staged objects of landed intervals below the line; what is staged for a backfill has yet to land."""
     landed, limit = landings(runtime, stream), watermark.astimezone(UTC)
-    first = Interval(limit, limit + stream.interval)
-    prefix = paths.staging(stream.name, first).removesuffix(f"{first.key}.arrow")
-    for info in runtime.lake.objects.list(prefix):
-        start = staged_start(info.key)
+    for key in staged_keys(runtime.lake.objects, stream.name):
+        start = staged_start(key)
         if start < limit and landed.is_landed(Interval(start, start + stream.interval)):
-            yield info.key
+            yield key
 
 
 def _expire_realtime(runtime: Runtime, stream: Stream, line: Line) -> int:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.ipc as ipc
@@ -19,15 +19,15 @@ import pyarrow.ipc as ipc
 from strandline.errors import StorageError
 from strandline.intervals import Interval
 from strandline.lake.objects import Objects
-from strandline.lake.paths import staging
+from strandline.lake.paths import staged_prefix, staging
 from strandline.lines.protect import ProtectedLine, plain_digests
 from strandline.plan.schemas import STAGED
 from strandline.sources.source import LineBlock, RawLine
 
 ROWS = 8_192
-_IN_MEMORY = 32 << 20
+HELD = 32 << 20
+"""How many bytes of an interval's lines are held in memory, as they are or compressed; more are on disk, or staged."""
 _REST = 1 << 16
-_KEPT = 31 << 20
 
 
 def staged_start(key: str) -> datetime:
@@ -36,33 +36,26 @@ def staged_start(key: str) -> datetime:
     return datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
-@lru_cache(maxsize=1)
-def keep_freed_memory() -> None:
-    """Lets the C library keep what one block of lines frees for the next one. Given back to the system and faulted in anew, it
-    costs 2 CPU seconds a million lines.
-
-    glibc learns from the largest piece it has seen freed, up to 32 MiB; another library takes no notice.
-    Source: mallopt(3), M_MMAP_THRESHOLD.
-    """
-    bytearray(_KEPT)
+def staged_keys(objects: Objects, stream: str) -> frozenset[str]:
+    """The keys of what is staged."""
+    return frozenset(info.key for info in objects.list(staged_prefix(stream)))
 
 
 def write_staged(
     objects: Objects,
     stream: str,
     interval: Interval,
-    batches: Iterable[pa.RecordBatch | tuple[Sequence[RawLine], Sequence[ProtectedLine]]],
+    batches: Iterable[pa.RecordBatch],
     position: Any,
 ) -> Mapping[str, Any] | None:
-    """The position (see `StagedLines.position`) when this call staged the interval; None when it was staged before (the first
+    """The position (see `Lines`) when this call staged the interval; None when it was staged before (the first
     write wins).
     """
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
+    with tempfile.SpooledTemporaryFile(max_size=HELD) as file:
         options = ipc.IpcWriteOptions(compression="zstd")
         lines = 0
         with ipc.new_stream(file, STAGED, options=options) as writer:
-            for given in batches:
-                batch = given if isinstance(given, pa.RecordBatch) else staged_batch(*given)
+            for batch in batches:
                 writer.write_batch(batch)
                 lines += batch.num_rows
             reached = {**position(), "lines": lines}
@@ -104,6 +97,18 @@ def plain_batches(block: LineBlock) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays(given, schema=STAGED)
 
 
+@dataclass(frozen=True, slots=True)
+class HeldLines:
+    """The record batches of an interval in memory, and the position after them."""
+
+    batches: Sequence[pa.RecordBatch]
+    position: Mapping[str, Any]
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """The record batches in line order."""
+        return iter(self.batches)
+
+
 class StagedLines:
     """A staged object being read: iterate its record batches; `position` is known once they are exhausted."""
 
@@ -142,3 +147,19 @@ class StagedLines:
         for _ in self:
             pass
         return self.position
+
+    def held(self) -> Lines:
+        """The same lines, with their position known: in memory, unless they are too many for it."""
+        batches, size = [], 0
+        for batch in self:
+            size += batch.nbytes
+            batches.append(batch)
+            if size > HELD:
+                batches.clear()
+        return HeldLines(batches, self.position) if size <= HELD else self
+
+
+Lines: TypeAlias = HeldLines | StagedLines
+"""The lines of one interval in the staged schema, iterated by record batch, and the `position` after them: what the source's
+reader gave (`SourceBatch.position`), and for staged ones how many `lines`.
+"""

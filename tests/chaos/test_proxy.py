@@ -22,7 +22,7 @@ from strandline.lake.snapshot import Snapshot
 from strandline.lake.tables import Commit, Table
 from strandline.lines.protect import ProtectedLine
 from strandline.sources.source import RawLine
-from strandline.stages.staged import StagedLines, write_staged
+from strandline.stages.staged import StagedLines, staged_batch, write_staged
 from tests.chaos.faults import Kind, Request, Schedule, at, quiet, seeded
 from tests.chaos.proxy import FaultProxy
 
@@ -122,7 +122,7 @@ def test_a_staged_object_that_was_damaged_on_its_way_is_not_landed(lake: Lake, p
     interval = Interval(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))
     raws = [RawLine(b"%d" % n, "source", n, None) for n in range(50)]
     lines = [ProtectedLine(raw.raw, "digest", False) for raw in raws]
-    write_staged(lake.objects, "orders", interval, [(raws, lines)], lambda: {"cursor": {}})
+    write_staged(lake.objects, "orders", interval, [staged_batch(raws, lines)], lambda: {"cursor": {}})
     for seed in range(8):
         proxy.arm(at(1, "flipped reply"), seed=seed)
         with pytest.raises((TransientError, StorageError)):

@@ -1,9 +1,10 @@
-"""A backfill generates the next micro-batches while the ones before land: what lands is what lands one by one."""
+"""A backfill lands micro-batches as it reads them, some at once: what lands is what lands one by one."""
 
 from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from strandline.lake.paths import realtime
 from strandline.runtime import Runtime
 from strandline.spec.load import load_stream
 from strandline.spec.model import Stream
-from strandline.stages import land
+from strandline.stages import generate, land, staged
 from tests.sources.servers import Answer, Request, serving
 from tests.stages.streams import READINGS, deliver, interval, readings, runtime_in
 
@@ -62,6 +63,10 @@ def expected(files: list[list[bytes]], count: int) -> list[tuple[int, int, bytes
     return sorted(rows)
 
 
+def staged_now(runtime: Runtime, stream: Stream) -> int:
+    return len(staged.staged_keys(runtime.lake.objects, stream.name))
+
+
 @pytest.mark.parametrize("threads", [1, 2, 4])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=FILES, more=st.integers(-3, 3))
@@ -79,10 +84,53 @@ def test_every_file_lands_in_its_interval(
     assert told["intervals"] == count
     assert backfill(runtime, stream, count, threads) == {"intervals": 0, "lines": 0, "unparsed": 0}
     assert landed(runtime, stream) == rows
+    assert staged_now(runtime, stream) == 0
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_is_too_much_for_memory_is_staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    stream, runtime = readings(tmp_path), runtime_in(tmp_path)
+    monkeypatch.setattr(generate, "HELD", 300)
+    monkeypatch.setattr(staged, "HELD", 300)
+    files = [[b"%d" % number * (400 if number % 3 == 0 else 1)] for number in range(1, 12)]
+    for number, lines in enumerate(files):
+        deliver(tmp_path, f"{number:02}", lines)
+    backfill(runtime, stream, len(files), threads)
+    assert landed(runtime, stream) == expected(files, len(files))
+    assert staged_now(runtime, stream) == 3
+
+
+@pytest.mark.parametrize("held", [0, staged.HELD])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_object_that_two_intervals_have_staged_lands_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int, held: int
+) -> None:
+    stream, runtime = readings(tmp_path), runtime_in(tmp_path)
+    monkeypatch.setattr(staged, "HELD", held)
+    deliver(tmp_path, "00", [b"1", b"2"])
+    for number in (1, 2):  # before anything has landed each stands alone, and takes what is there
+        generate.generate(runtime, stream, interval(number))
+    assert staged_now(runtime, stream) == 2
+    deliver(tmp_path, "01", [b"3"])
+    backfill(runtime, stream, 4, threads)
+    found = landed(runtime, stream)
+    assert sorted(raw for _, line, raw in found if line and raw) == [b"1", b"2", b"3"]
+    assert [number for number, line, _ in found if line == 0] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_source_goes_on_from_what_is_staged_and_has_not_landed(tmp_path: Path, threads: int) -> None:
+def test_what_is_staged_lands_though_its_object_is_gone(tmp_path: Path, threads: int) -> None:
+    stream, runtime = readings(tmp_path), runtime_in(tmp_path)
+    deliver(tmp_path, "00", [b"staged"])
+    generate.generate(runtime, stream, interval(0))
+    (tmp_path / "inbox" / "00").unlink()
+    deliver(tmp_path, "01", [b"later"])
+    backfill(runtime, stream, 2, threads)
+    assert landed(runtime, stream) == expected([[b"staged"], [b"later"]], 2)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_source_goes_on_from_what_is_read_and_has_not_landed(tmp_path: Path, threads: int) -> None:
     records = [{"reading_id": f"r{n}", "at": "2026-03-01T10:00:00Z"} for n in range(11)]
 
     def answer(request: Request) -> Answer:
@@ -148,3 +196,38 @@ def test_storage_that_fails_once_loses_nothing_and_lands_nothing_out_of_order(
     assert landed(runtime, stream) == expected(many, whole)
     backfill(replace(runtime, lake=lake), stream, len(many), threads)
     assert landed(runtime, stream) == expected(many, len(many))
+
+
+class Overtaken(LocalObjects):
+    """Lets somebody else go first when the data file of that number is about to be put."""
+
+    def __init__(self, root: str, number: int, other: Callable[[], object]) -> None:
+        super().__init__(root)
+        self.number, self._other, self._lock = number, other, threading.Lock()
+
+    def put(self, key: str, data: Any, **options: Any) -> bool:
+        with self._lock:
+            self.number -= key.endswith(".parquet")
+            if self.number == 0:
+                self.number = -1
+                self._other()
+        return super().put(key, data, **options)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 8, 11])
+@pytest.mark.parametrize("others", [[0], [1, 4], [2, 3, 7, 10], list(range(11))])
+def test_backfills_at_once_land_every_object_once(tmp_path: Path, threads: int, number: int, others: list[int]) -> None:
+    stream, runtime = readings(tmp_path), runtime_in(tmp_path)
+    many = [[b"%d" % each, b"{"] for each in range(11)]
+    for each, lines in enumerate(many):
+        deliver(tmp_path, f"{each:02}", lines)
+
+    def other() -> None:
+        land.ingest_intervals(runtime, stream, [interval(each) for each in others])
+
+    lake = Lake(Overtaken(runtime.lake.url, number, other), None)
+    backfill(replace(runtime, lake=lake), stream, len(many), threads)
+    found = landed(runtime, stream)
+    assert sorted(raw for _, line, raw in found if line and raw) == sorted(line for lines in many for line in lines)
+    assert [each for each, line, _ in found if line == 0] == list(range(11))
