@@ -15,6 +15,7 @@ from airflow.plugins_manager import AirflowPlugin
 LIBRARIES = (
     "airflow.providers.amazon.aws.hooks.s3",
     "boto3",
+    "dagfactory",
     "deltalake",
     "duckdb",
     "numpy",
