@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
@@ -18,6 +18,7 @@ from benchmarks.ours import START, stream_at
 from benchmarks.results import Found, Size, Verdict
 from benchmarks.storage import BUCKET, Asked, Storage, storage
 from strandline.intervals import Interval
+from strandline.runtime import Runtime
 from strandline.stages.generate import generate
 from strandline.stages.land import land
 
@@ -67,37 +68,42 @@ def _costs(place: Storage, folder: Path, lines: int) -> Iterator[dict[str, Any]]
 
 
 def _requests(place: Storage, source: Path, commits: Iterable[int]) -> Iterator[dict[str, Any]]:
-    """Requests of a run at each number of commits: the mean and the most of `LOOKS` runs."""
+    """Requests of a run at each number of commits: the mean and the most of `LOOKS` runs, each in a runtime as a task makes it.
+    The commits in between share one.
+    """
     stream = stream_at(str(source))
     line = micro_batch(100).split(b"\n", 1)[0] + b"\n"
-    once = partial(_ingest, place, source, stream, line)
-    once(0, counted=False)  # the first one makes the table
+    once = partial(_ingest, source, stream, line)
+    shared = place.runtime("trickle", counted=False)
+    once(0, lambda: shared)  # the first one makes the table
     done = 1
     for target in commits:
         while done < target - LOOKS:
-            once(done, counted=False)
+            once(done, lambda: shared)
             done += 1
         place.count()
         seen: list[Asked] = []
         for _ in range(min(LOOKS, target - done)):
-            once(done, counted=True)
+            once(done, lambda: place.runtime("trickle", counted=True))
             done += 1
             seen.append(place.count())
         each = sorted(asked.all for asked in seen)
         typical = {
             name: round(sum(asdict(a)[name] for a in seen) / len(seen), 2) for name in ("put", "list", "get", "head", "delete")
         }
-        yield {"commits": target, "mean": round(sum(each) / len(each), 1), "most": each[-1], **typical}
+        row = {"commits": target, "mean": round(sum(each) / len(each), 1), "most": each[-1], **typical}
+        print(f"  {target:,} commits: {row['mean']} requests a run", flush=True)
+        yield row
 
 
-def _ingest(place: Storage, source: Path, stream: Any, line: bytes, number: int, *, counted: bool) -> None:
+def _ingest(source: Path, stream: Any, line: bytes, number: int, runtime: Callable[[], Runtime]) -> None:
     for old in source.iterdir():
         old.unlink()
     (source / f"{number:06}.ndjson").write_bytes(line)
     start = START + number * timedelta(minutes=5)
     interval = Interval(start, start + timedelta(minutes=5))
-    generate(place.runtime("trickle", counted=counted), stream, interval)
-    land(place.runtime("trickle", counted=counted), stream, interval)
+    generate(runtime(), stream, interval)
+    land(runtime(), stream, interval)
 
 
 def _verdicts(costs: list[dict[str, Any]]) -> list[Verdict]:
