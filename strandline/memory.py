@@ -1,33 +1,47 @@
 """What the libraries below do with memory that is free again: kept for the next piece of the same work, or given back after it.
 
-Both are advice to glibc (mallopt(3), malloc_trim(3)) and to Arrow; another C library takes no notice, and nothing else changes.
+Both are advice to glibc (mallopt(3), malloc_trim(3)) and to Arrow. Elsewhere than on Linux, and with another C library, nothing
+is advised.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import sys
+import threading
 from collections.abc import Iterator
 
 import pyarrow as pa
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's names for what mallopt sets
-_KEPT, _GIVEN_BACK = 32 << 20, 256 << 10  # glibc takes no greater one
+_KEPT, _GIVEN_BACK = 32 << 20, 256 << 10  # glibc takes no greater threshold than the first
+_lock = threading.Lock()
+_keeping = 0
 
 
 @contextlib.contextmanager
 def keep_freed_memory() -> Iterator[None]:
-    """While block after block of lines goes through, what one frees is kept for the next: to give it back and take it
-    anew costs 2 CPU seconds a million lines. At the end all is given back, and so are large pieces from then on.
+    """While block after block of lines goes through, what one frees is kept for the next: to give it back and take it anew
+    costs 2 CPU seconds a million lines. When the last that keeps some ends, all is given back, and from then on large pieces
+    are as soon as they are free: the engine, which comes next, frees many and reuses few.
     """
-    _advise("mallopt", _MMAP_THRESHOLD, _KEPT)
-    _advise("mallopt", _TRIM_THRESHOLD, 2 * _KEPT)
+    _keep(1)
     try:
         yield
     finally:
-        _advise("mallopt", _MMAP_THRESHOLD, _GIVEN_BACK)
-        _advise("mallopt", _TRIM_THRESHOLD, _GIVEN_BACK)
-        give_freed_memory_back()
+        _keep(-1)
+
+
+def _keep(more: int) -> None:
+    global _keeping
+    with _lock:
+        _keeping += more
+        threshold = _KEPT if _keeping else _GIVEN_BACK
+        _advise("mallopt", _MMAP_THRESHOLD, threshold)
+        _advise("mallopt", _TRIM_THRESHOLD, 2 * threshold)
+        if not _keeping:
+            give_freed_memory_back()
 
 
 def give_freed_memory_back() -> None:
@@ -37,5 +51,6 @@ def give_freed_memory_back() -> None:
 
 
 def _advise(function: str, *values: int) -> None:
-    with contextlib.suppress(AttributeError):
-        getattr(ctypes.CDLL(None), function)(*values)
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):
+            getattr(ctypes.CDLL(None), function)(*values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -68,9 +68,15 @@ class FilesReader:
             )
         listing = _Listing(position, self._folder)
         taken = listing.new(self._source.max_files)
-        names = list(taken)
+        return self._batch(objects, list(taken), partial(listing.position, taken))
+
+    def again(self, names: Sequence[str]) -> SourceBatch:
+        """The lines of objects that were taken before; there is no position after them."""
+        return self._batch(self._objects(self._source.location, self._source.connection), names, dict)
+
+    def _batch(self, objects: Objects, names: Sequence[str], position: Callable[[], dict[str, Any]]) -> SourceBatch:
         blocks = None if self._source.format == "csv" else self._blocks(objects, names)
-        return SourceBatch(self._lines(objects, names), partial(listing.position, taken), blocks)
+        return SourceBatch(self._lines(objects, names), position, blocks)
 
     def _wanted(self, name: str) -> bool:
         parts = name.split("/")
@@ -78,12 +84,12 @@ class FilesReader:
             return False
         return fnmatchcase(name, self._source.pattern) or fnmatchcase(parts[-1], self._source.pattern)
 
-    def _lines(self, objects: Objects, names: list[str]) -> Iterator[RawLine]:
+    def _lines(self, objects: Objects, names: Sequence[str]) -> Iterator[RawLine]:
         for name in names:
             with objects.open(name) as file:
                 yield from self.lines_of(file, name)
 
-    def _blocks(self, objects: Objects, names: list[str]) -> Iterator[LineBlock]:
+    def _blocks(self, objects: Objects, names: Sequence[str]) -> Iterator[LineBlock]:
         for name in names:
             first = 1
             with objects.open(name) as file:

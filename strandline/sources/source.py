@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from strandline.errors import SourceError, UsageError
 from strandline.intervals import Interval
@@ -81,6 +81,14 @@ class Reader(Protocol):
 
     def read(self, interval: Interval, position: Position) -> SourceBatch:
         """The lines that `interval` takes, after `position`. `lines` raises SourceError or TransientError."""
+
+
+@runtime_checkable
+class LastingReader(Reader, Protocol):
+    """A reader of objects that keep their lines."""
+
+    def again(self, names: Sequence[str]) -> SourceBatch:
+        """The lines of objects that were taken before; there is no position after them."""
 
 
 def open_source(stream: Stream, *, objects: OpenObjects, http_headers: Headers = lambda connection: {}) -> Reader:

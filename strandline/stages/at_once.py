@@ -27,5 +27,6 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], threads: int
             if len(running) == threads:
                 yield running.popleft().result()
             running.append(pool.submit(work, item))
+            del item  # it need not outlive its work while the next one is made
         while running:
             yield running.popleft().result()

@@ -6,7 +6,8 @@ Intervals that were missed since the last landed one are staged too, oldest firs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -18,17 +19,19 @@ from strandline.lake.paths import bronze, realtime, staging
 from strandline.lines.protect import Protector
 from strandline.memory import keep_freed_memory
 from strandline.runtime import Runtime
-from strandline.sources.source import RawLine, SourceBatch, open_source
+from strandline.sources.source import LastingReader, RawLine, SourceBatch, open_source
 from strandline.spec.model import Stream
 from strandline.stages.staged import (
     HELD,
     ROWS,
     HeldLines,
     Lines,
+    Reached,
     StagedLines,
     plain_batches,
     staged_batch,
     write_staged,
+    write_taken,
 )  # fmt: skip
 
 CATCH_UP = 288
@@ -62,12 +65,13 @@ def generate(runtime: Runtime, stream: Stream, interval: Interval) -> list[str]:
     """
     landed = landings(runtime, stream)
     waiting = pending(landed, stream, interval)
-    source = SourceLines(runtime, stream, landed)
+    source = SourceLines(runtime, stream)
+    source.go_on_after(landed)
     with keep_freed_memory():
         for done, each in enumerate(waiting):
             runtime.progress(f"generate {stream.name}, intervals", done, len(waiting))
             if len(waiting) > 1 and runtime.lake.objects.exists(staging(stream.name, each)):  # one alone is put if absent
-                source.skip(each)
+                source.staged(each)
             else:
                 source.stage(each)
     runtime.progress(f"generate {stream.name}, intervals", len(waiting), len(waiting))
@@ -80,46 +84,59 @@ def unlanded(landed: Landings, intervals: Iterable[Interval]) -> list[Interval]:
 
 
 class SourceLines:
-    """What the stream's source gives for one interval after the other, from where the landed ones ended.
+    """What the stream's source gives for one interval after the other, from where the landed ones ended (`go_on_after`).
 
-    The methods raise like `generate`.
+    What an interval takes is settled by the first that stages it, since the position of the next one builds on that. The
+    methods raise like `generate`.
     """
 
-    def __init__(self, runtime: Runtime, stream: Stream, landed: Landings) -> None:
+    def __init__(self, runtime: Runtime, stream: Stream) -> None:
         self._objects, self._stream = runtime.lake.objects, stream
         self._reader = open_source(stream, objects=runtime.source_objects, http_headers=runtime.source_headers)
         self._protector = Protector(stream, runtime.keys)
+        self._position = _Position(Landings(None))
+
+    def go_on_after(self, landed: Landings) -> None:
+        """Begin (again) after what has landed."""
         self._position = _Position(landed)
 
-    def stage(self, interval: Interval) -> None:
-        """Stage the interval's lines, unless it is staged meanwhile: then go on after those."""
+    def stage(self, interval: Interval) -> StagedLines:
+        """Stage the interval's lines, unless it is staged meanwhile."""
         read = self._reader.read(interval, self._position)
-        self._stage(interval, self._batches(read), read.position)
+        return self._stage(interval, self._batches(read), read.position)
 
     def take(self, interval: Interval) -> Lines:
-        """The interval's lines: in memory, or staged first where they are too many for it."""
+        """The interval's lines in memory, once it is settled that it takes them; staged, where they are too many or only the
+        staged object would give the same lines again.
+        """
+        if self._stream.source.type == "http":
+            return self.stage(interval)
         read = self._reader.read(interval, self._position)
-        batches, held, size = self._batches(read), [], 0
+        batches, held, size = self._batches(read), deque[pa.RecordBatch](), 0
         for batch in batches:
             held.append(batch)
             size += batch.nbytes
             if size > HELD:
-                self._stage(interval, chain(held, batches), read.position)
-                return StagedLines(self._objects, self._stream.name, interval)
+                return self._stage(interval, chain(_drained(held), batches), read.position)
         reached = read.position()
+        if self._stream.source.type == "files" and not write_taken(self._objects, self._stream.name, interval, reached):
+            return self.staged(interval)
         self._position.advance(lambda: reached)
         return HeldLines(held, reached)
 
-    def skip(self, interval: Interval) -> None:
-        """Go on after what is staged for the interval."""
-        self._position.advance(StagedLines(self._objects, self._stream.name, interval).read_position)
+    def staged(self, interval: Interval, position: Mapping[str, Any] | None = None) -> StagedLines:
+        """What is staged for the interval (with its position, where it is known); what comes next goes on after it."""
+        lines = StagedLines(self._objects, self._stream.name, interval, self.again, position)
+        self._position.advance(lines.read_position)
+        return lines
 
-    def _stage(self, interval: Interval, batches: Iterable[pa.RecordBatch], position: Callable[[], dict[str, Any]]) -> None:
-        reached = write_staged(self._objects, self._stream.name, interval, batches, position)
-        if reached is None:
-            self.skip(interval)
-        else:
-            self._position.advance(lambda: reached)
+    def again(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The lines of objects that were taken before."""
+        assert isinstance(self._reader, LastingReader)
+        return self._batches(self._reader.again(names))
+
+    def _stage(self, interval: Interval, batches: Iterable[pa.RecordBatch], position: Reached) -> StagedLines:
+        return self.staged(interval, write_staged(self._objects, self._stream.name, interval, batches, position))
 
     def _batches(self, read: SourceBatch) -> Iterator[pa.RecordBatch]:
         if read.blocks is not None and not self._stream.protected:
@@ -128,6 +145,11 @@ class SourceLines:
         else:
             while lines := _some(read.lines):
                 yield staged_batch(lines, self._protector.protect_many(lines))
+
+
+def _drained(batches: deque[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    while batches:
+        yield batches.popleft()
 
 
 def _some(lines: Iterator[RawLine]) -> list[RawLine]:

@@ -1,4 +1,4 @@
-"""Land: staged lines become rows of the realtime table, each parsed once; the position is committed with them.
+"""Land: lines, staged or just read, become rows of the realtime table, each parsed once; the position is committed with them.
 
 One row a line, and one row of its own (`_line` 0) a micro-batch. Landing twice, or twice at once, changes nothing.
 """
@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from strandline.errors import TransientError
 from strandline.intervals import Interval
 from strandline.lake.landings import STATISTICS, Landings
 from strandline.lake.parquet import PartitionedWriter, WrittenFile
@@ -39,7 +40,7 @@ def land(runtime: Runtime, stream: Stream, interval: Interval) -> dict[str, int]
     Lands the missed intervals before `interval` too, in order. Raises `ObjectMissing` when an interval was never staged.
     """
     landed = landings(runtime, stream)
-    return _land_all(runtime, stream, landed, pending(landed, stream, interval), _staged)
+    return _land_all(runtime, stream, landed, pending(landed, stream, interval), _staged(runtime, stream))
 
 
 def ingest(runtime: Runtime, stream: Stream, interval: Interval) -> dict[str, int]:
@@ -52,34 +53,55 @@ def ingest_intervals(runtime: Runtime, stream: Stream, intervals: Iterable[Inter
     """Counts like `land`, of exactly the given intervals (those that had not landed yet). Raises like `generate`.
 
     `INTERVALS_A_COMMIT` are committed at a time: a long backfill that was killed goes on where it was. What is staged for an
-    interval lands; of the others the source's lines land as they are read. Unless the runtime has one thread, the next ones
-    are read while some are written.
+    interval lands; of the others the source's lines land as they are read (see `SourceLines.take`). Unless the runtime has one
+    thread, the next ones are read while some are written.
     """
     landed = landings(runtime, stream)
-    return _land_all(runtime, stream, landed, unlanded(landed, intervals), _taken_now)
+    try:
+        return _land_all(runtime, stream, landed, unlanded(landed, intervals), _taken(runtime, stream))
+    except _UnreadError as error:
+        raise error.why from error
 
 
-_Given: TypeAlias = Callable[[Runtime, Stream, Landings, Sequence[Interval]], Iterator[tuple[Interval, Lines]]]
+_Given: TypeAlias = Callable[[Landings, Sequence[Interval]], Iterator[tuple[Interval, Lines]]]
 """The lines of intervals, one after the other; the landings are those before the first."""
 
 
-def _staged(
-    runtime: Runtime, stream: Stream, landed: Landings, intervals: Sequence[Interval]
-) -> Iterator[tuple[Interval, Lines]]:
-    for each in intervals:
-        yield each, StagedLines(runtime.lake.objects, stream.name, each)
+def _staged(runtime: Runtime, stream: Stream) -> _Given:
+    def given(landed: Landings, intervals: Sequence[Interval]) -> Iterator[tuple[Interval, Lines]]:
+        for each in intervals:
+            yield each, StagedLines(runtime.lake.objects, stream.name, each, again)
+
+    def again(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        return SourceLines(runtime, stream).again(names)
+
+    return given
 
 
-def _taken_now(
-    runtime: Runtime, stream: Stream, landed: Landings, intervals: Sequence[Interval]
-) -> Iterator[tuple[Interval, Lines]]:
-    source, staged = SourceLines(runtime, stream, landed), staged_keys(runtime.lake.objects, stream.name)
-    for each in intervals:
-        if staging(stream.name, each) in staged:
-            source.skip(each)
-            yield each, StagedLines(runtime.lake.objects, stream.name, each)
-        else:
-            yield each, source.take(each)
+def _taken(runtime: Runtime, stream: Stream) -> _Given:
+    source = SourceLines(runtime, stream)
+
+    def given(landed: Landings, intervals: Sequence[Interval]) -> Iterator[tuple[Interval, Lines]]:
+        source.go_on_after(landed)
+        staged = staged_keys(runtime.lake.objects, stream.name)
+        for each in intervals:
+            yield each, source.staged(each) if staging(stream.name, each) in staged else taken(each)
+
+    def taken(interval: Interval) -> Lines:
+        try:
+            return source.take(interval)
+        except TransientError as error:
+            raise _UnreadError(error) from error
+
+    return given
+
+
+class _UnreadError(Exception):
+    """The source could not be read: the commit, which tries again what the lake has failed to do, must not ask it once more."""
+
+    def __init__(self, why: TransientError) -> None:
+        super().__init__(str(why))
+        self.why = why
 
 
 def _land_all(runtime: Runtime, stream: Stream, known: Landings, waiting: Sequence[Interval], given: _Given) -> dict[str, int]:
@@ -89,6 +111,8 @@ def _land_all(runtime: Runtime, stream: Stream, known: Landings, waiting: Sequen
         runtime.progress(f"land {stream.name}, intervals", before + done, len(waiting))
 
     progress(0, 0)
+    if not waiting:
+        return counts
     with keep_freed_memory():
         for first in range(0, len(waiting), INTERVALS_A_COMMIT):
             group = waiting[first : first + INTERVALS_A_COMMIT]
@@ -134,7 +158,7 @@ def _commit(
 
         files: list[WrittenFile] = []
         threads = min(runtime.threads, len(missing))
-        items = _repeated(stream, given(runtime, stream, landed, missing), alone=len(missing) == 1)
+        items = _repeated(stream, given(landed, missing), alone=len(missing) == 1)
         for done, (added, found) in enumerate(in_order(written, items, threads if threads > 1 else 0), start=1):
             files += added
             counts.update(_added(counts, found))
@@ -152,11 +176,13 @@ def _repeated(
     for interval, lines in given:
         if stream.source.type != "files" or alone:
             yield interval, lines, ()
-            continue
-        held = lines.held() if isinstance(lines, StagedLines) else lines
-        objects = set(held.position.get("objects", ()))
-        yield interval, held, before & objects
-        before |= objects
+        else:
+            held = lines.held() if isinstance(lines, StagedLines) else lines
+            objects = set(held.position.get("objects", ()))
+            yield interval, held, before & objects
+            before |= objects
+            del held
+        del lines  # what is written by now need not wait in memory for the next one to be made
 
 
 def _write(

@@ -1,14 +1,14 @@
-"""The staged object: one interval's lines as they may be written, between *generate* and *land*.
+"""One interval's lines as they may be written, between the source and *land*: a staged object, or in memory.
 
-An Arrow IPC stream with zstd buffers (schema `plan.schemas.STAGED`). The position reached is known only once the source was
-read, so it travels as the metadata of a last, empty record batch.
+The staged object is an Arrow IPC stream with zstd buffers (schema `plan.schemas.STAGED`). The position reached is known only
+once the source was read, so it travels as the metadata of a last, empty record batch.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -28,6 +28,10 @@ ROWS = 8_192
 HELD = 32 << 20
 """How many bytes of an interval's lines are held in memory, as they are or compressed; more are on disk, or staged."""
 _REST = 1 << 16
+Reached: TypeAlias = Callable[[], Mapping[str, Any]]
+"""The position after lines, once they are all read."""
+Again: TypeAlias = Callable[[Sequence[str]], Iterable[pa.RecordBatch]]
+"""`names of the source's objects -> their lines`, in the staged schema."""
 
 
 def staged_start(key: str) -> datetime:
@@ -46,19 +50,37 @@ def write_staged(
     stream: str,
     interval: Interval,
     batches: Iterable[pa.RecordBatch],
-    position: Any,
+    position: Reached,
 ) -> Mapping[str, Any] | None:
-    """The position (see `Lines`) when this call staged the interval; None when it was staged before (the first
-    write wins).
-    """
+    """The position (see `Lines`) when this call staged the interval; None when it was staged before (the first write wins)."""
+    lines = 0
+
+    def counted() -> Iterator[pa.RecordBatch]:
+        nonlocal lines
+        for batch in batches:
+            lines += batch.num_rows
+            yield batch
+
+    return _put(objects, stream, interval, counted(), lambda: {**position(), "lines": lines})
+
+
+def write_taken(objects: Objects, stream: str, interval: Interval, position: Mapping[str, Any]) -> bool:
+    """Whether this call staged the interval, by the names of the objects that it takes: they keep their lines."""
+    return _put(objects, stream, interval, (), lambda: {**position, "lines": None}) is not None
+
+
+def _put(
+    objects: Objects,
+    stream: str,
+    interval: Interval,
+    batches: Iterable[pa.RecordBatch],
+    position: Reached,
+) -> Mapping[str, Any] | None:
     with tempfile.SpooledTemporaryFile(max_size=HELD) as file:
-        options = ipc.IpcWriteOptions(compression="zstd")
-        lines = 0
-        with ipc.new_stream(file, STAGED, options=options) as writer:
+        with ipc.new_stream(file, STAGED, options=ipc.IpcWriteOptions(compression="zstd")) as writer:
             for batch in batches:
                 writer.write_batch(batch)
-                lines += batch.num_rows
-            reached = {**position(), "lines": lines}
+            reached = position()
             end = json.dumps(reached).encode()
             writer.write_batch(pa.RecordBatch.from_pylist([], schema=STAGED), custom_metadata={"position": end})
         file.seek(0)
@@ -110,14 +132,24 @@ class HeldLines:
 
 
 class StagedLines:
-    """A staged object being read: iterate its record batches; `position` is known once they are exhausted."""
+    """A staged object being read: iterate its record batches; `position` is known once they are exhausted.
 
-    def __init__(self, objects: Objects, stream: str, interval: Interval) -> None:
-        self._objects, self._key = objects, staging(stream, interval)
-        self._position: Mapping[str, Any] | None = None
+    Where only the names of the source's objects are staged (see `write_taken`), `again` gives their lines.
+    """
+
+    def __init__(
+        self, objects: Objects, stream: str, interval: Interval, again: Again, position: Mapping[str, Any] | None = None
+    ) -> None:
+        self._objects, self._key, self._again = objects, staging(stream, interval), again
+        self._position = position
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """The record batches in line order. Raises `ObjectMissing` when nothing is staged, `StorageError` on damage."""
+        yield from self._staged()
+        if self.position["lines"] is None:
+            yield from self._again(self.position["objects"])
+
+    def _staged(self) -> Iterator[pa.RecordBatch]:
         with self._objects.open(self._key) as stream:
             try:
                 reader = ipc.open_stream(stream)
@@ -137,29 +169,33 @@ class StagedLines:
 
     @property
     def position(self) -> Mapping[str, Any]:
-        """`{"lines": n, "cursor": {...}, "objects": [...]}`; raises `StorageError` when the object ended without it."""
+        """See `Lines`; raises `StorageError` when the object ended without it."""
         if self._position is None:
             raise StorageError(f"the staged object {self._key} is incomplete")
         return self._position
 
     def read_position(self) -> Mapping[str, Any]:
-        """The position alone; reads the whole object."""
-        for _ in self:
-            pass
+        """The position alone; the first time it reads the whole object."""
+        if self._position is None:
+            for _ in self._staged():
+                pass
         return self.position
 
     def held(self) -> Lines:
         """The same lines, with their position known: in memory, unless they are too many for it."""
+        if self._position is not None:
+            return self
         batches, size = [], 0
         for batch in self:
             size += batch.nbytes
             batches.append(batch)
             if size > HELD:
-                batches.clear()
-        return HeldLines(batches, self.position) if size <= HELD else self
+                self.read_position()
+                return self
+        return HeldLines(batches, self.position)
 
 
 Lines: TypeAlias = HeldLines | StagedLines
 """The lines of one interval in the staged schema, iterated by record batch, and the `position` after them: what the source's
-reader gave (`SourceBatch.position`), and for staged ones how many `lines`.
+reader gave (`SourceBatch.position`), and for staged ones how many `lines` (None: they are still in the source's objects).
 """
