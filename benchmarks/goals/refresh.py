@@ -149,7 +149,7 @@ def measure(size: Size) -> list[Found]:
     growth, gain = flat[days[-1]] / flat[1], whole / refreshed
     verdicts = [
         Verdict("5", f"refresh after {days[-1]} days of history against 1", f"{growth:.2f} x", "<= 1.2 x", growth <= 1.2),
-        Verdict("5", f"refresh against a recompute of a day of {many:,} events", f"{gain:.0f} x", ">= 20 x", gain >= 20),
+        Verdict("5", f"refresh against a recompute of a day of {many:,} events", f"{gain:.1f} x", ">= 20 x", gain >= 20),
     ]
     if gain < 20:
         reading = (
