@@ -83,15 +83,15 @@ def test_a_server_that_does_not_answer_is_named(project: Project, monkeypatch: p
 
 @contextmanager
 def ingesting(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """`run ingest` of two simulated streams in a process of its own, far enough that lines are being staged."""
-    project.declare("visits", VISITS.replace("mean: 20", "mean: 400"))
-    project.declare("calls", VISITS.replace("mean: 20", "mean: 400").replace("stream: visits", "stream: calls"))
+    """`run ingest` of two simulated streams in a process of its own, far enough that lines are being landed."""
+    project.declare("visits", VISITS.replace("mean: 20", "mean: 1500"))
+    project.declare("calls", VISITS.replace("mean: 20", "mean: 1500").replace("stream: visits", "stream: calls"))
     environment = {**os.environ, **project.environment}
     with subprocess.Popen(
         [*ingest(project), *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as run:
         deadline = time.monotonic() + 60
-        while not list(project.lake.glob("realtime/*/_staging/*.arrow")) and time.monotonic() < deadline:
+        while not list(project.lake.glob("realtime/*/*/*.parquet")) and time.monotonic() < deadline:
             time.sleep(0.05)
         yield run
 
