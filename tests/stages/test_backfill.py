@@ -241,6 +241,26 @@ def test_what_an_interval_takes_is_settled_though_the_commit_is_tried_again(
     assert found == sorted([b"late", *(line for lines in many for line in lines)])
 
 
+def test_an_object_that_goes_before_a_killed_backfill_is_run_again_is_an_error_that_names_it(tmp_path: Path) -> None:
+    stream, runtime = readings(tmp_path), runtime_in(tmp_path)
+    for number in range(2):
+        deliver(tmp_path, f"object-{number}", [b"%d" % number])
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backfill(replace(runtime, lake=Lake(Overtaken(runtime.lake.url, 2, killed), None)), stream, 2, 1)
+    (tmp_path / "inbox" / "object-1").rename(tmp_path / "elsewhere")
+    for _ in range(2):
+        with pytest.raises(StorageError, match="object-1"):
+            backfill(runtime, stream, 2, 1)
+        assert landed(runtime, stream) == []
+    (tmp_path / "elsewhere").rename(tmp_path / "inbox" / "object-1")
+    backfill(runtime, stream, 2, 1)
+    assert landed(runtime, stream) == expected([[b"0"], [b"1"]], 2)
+
+
 def test_a_server_that_is_unwell_is_not_asked_anew_by_the_commit(tmp_path: Path) -> None:
     def answer(request: Request) -> Answer:
         return Answer(b"", status=503) if request.params.get("cursor") == "c2" else page(request, 1, 9)
