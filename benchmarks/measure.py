@@ -83,12 +83,13 @@ class _Watch(threading.Thread):
 
 
 def median(runs: Sequence[Run]) -> Run:
-    """The medians of what the runs cost, with what the last one printed."""
+    """The medians of what the runs cost, with what the one printed that took the median time."""
+    wall = statistics.median(each.wall for each in runs)
     return Run(
-        statistics.median(each.wall for each in runs),
+        wall,
         statistics.median(each.cpu for each in runs),
         statistics.median(each.peak_mb for each in runs),
-        runs[-1].printed,
+        min(runs, key=lambda each: abs(each.wall - wall)).printed,
     )
 
 
