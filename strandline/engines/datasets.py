@@ -6,14 +6,19 @@ the files have one, and Arrow compares only like with like, so the filter's are 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as pads
 
 _PLAIN, _UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
-_AHEAD = {"batch_readahead": 2, "fragment_readahead": 2}
-"""By default Arrow decodes up to 16 batches of each of four files at once, which costs memory (some 300 MB) and time."""
+_BATCHES = 2
+"""Of a file, decoded ahead. By default Arrow decodes up to 16 batches of each of four files at once: some 300 MB, and time."""
+_FIRST, _MOST = 2, 16
+"""Files that are read side by side: at first, and at most."""
+_WAITING = 128 << 20
+"""Bytes of decoded rows that may wait for the engine. Arrow itself stops reading ahead only when 1 GiB wait."""
 
 
 def without_zones(schema: pa.Schema) -> pa.Schema:
@@ -33,16 +38,34 @@ class ZonelessFiles(pads.FileSystemDataset):  # type: ignore[misc]
         """What the engine reads from; it gives `columns`, and `filter` where it has one."""
         if given.get("filter") is not None:
             given["filter"] = with_zones(given["filter"])
-        return _Scan(self._files.scanner(**given, **_AHEAD))
+        return _Scan(self._files, given)
 
 
 class _Scan:
-    def __init__(self, scanner: pads.Scanner) -> None:
-        self._scanner = scanner
+    """A few files at a time, so that what waits for the engine is at most what they hold."""
+
+    def __init__(self, files: pads.FileSystemDataset, given: Mapping[str, Any]) -> None:
+        self._files, self._given = files, given
 
     def to_reader(self) -> pa.RecordBatchReader:
-        reader = self._scanner.to_reader()
-        return reader.cast(without_zones(reader.schema))
+        held = self._files.scanner(**self._given).projected_schema
+        schema = without_zones(held)
+        return pa.RecordBatchReader.from_batches(schema, self._batches(schema))
+
+    def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        files, filter_ = self._files, self._given.get("filter")
+        fragments = list(files.get_fragments() if filter_ is None else files.get_fragments(filter_))
+        first, several = 0, _FIRST
+        while first < len(fragments):
+            chosen = fragments[first : first + several]
+            part = pads.FileSystemDataset(chosen, files.schema, files.format, files.filesystem)
+            size = 0
+            scanner = part.scanner(**self._given, batch_readahead=_BATCHES, fragment_readahead=several)
+            for batch in scanner.to_reader():
+                size += batch.nbytes
+                yield batch.cast(schema)
+            first += several
+            several = max(1, min(_WAITING * len(chosen) // max(size, 1), _MOST))
 
 
 def with_zones(expression: pads.Expression) -> pads.Expression:

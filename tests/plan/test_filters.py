@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
@@ -14,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from strandline.engines import datasets
 from strandline.engines.duckdb import DuckEngine
 from strandline.errors import StorageError
 
@@ -119,3 +122,21 @@ def test_a_time_leaves_out_what_cannot_hold_it(files: Path, tmp_path: Path) -> N
         assert session.rows("SELECT sum(n) AS n FROM t WHERE moment >= '2026-03-01 05:00:00'")[0]["n"] > 0
         with pytest.raises(StorageError):
             session.rows("SELECT sum(n) AS n FROM t WHERE moment >= '2026-03-01 04:00:00'")
+
+
+def test_what_waits_for_the_engine_is_a_few_files_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = 1_000_000
+    for number in range(12):
+        pq.write_table(
+            pa.table({"n": np.arange(rows) + number * rows}), tmp_path / f"{number:02}.parquet", row_group_size=rows // 10
+        )
+    data = pads.dataset(str(tmp_path), format="parquet")
+    monkeypatch.setattr(datasets, "_WAITING", 8 * rows)
+    before = pa.total_allocated_bytes()
+    most = seen = 0
+    for batch in datasets.ZonelessFiles(data).scanner(columns=["n"]).to_reader():
+        time.sleep(0.01)  # an engine that takes its time
+        most = max(most, pa.total_allocated_bytes() - before)
+        seen += batch.num_rows
+    assert seen == 12 * rows
+    assert most < 5 * 8 * rows
