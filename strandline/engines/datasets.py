@@ -15,8 +15,8 @@ import pyarrow.dataset as pads
 _PLAIN, _UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
 _BATCHES = 2
 """Of a file, decoded ahead. By default Arrow decodes up to 16 batches of each of four files at once: some 300 MB, and time."""
-_FIRST, _MOST = 2, 16
-"""Files that are read side by side: at first, and at most."""
+_SIDE_BY_SIDE = 16
+"""Files that are read at once, at most; the first alone, since only then it is known how much they hold."""
 _WAITING = 128 << 20
 """Bytes of decoded rows that may wait for the engine. Arrow itself stops reading ahead only when 1 GiB wait."""
 
@@ -55,7 +55,7 @@ class _Scan:
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         files, filter_ = self._files, self._given.get("filter")
         fragments = list(files.get_fragments() if filter_ is None else files.get_fragments(filter_))
-        first, several = 0, _FIRST
+        first, several = 0, 1
         while first < len(fragments):
             chosen = fragments[first : first + several]
             part = pads.FileSystemDataset(chosen, files.schema, files.format, files.filesystem)
@@ -65,7 +65,7 @@ class _Scan:
                 size += batch.nbytes
                 yield batch.cast(schema)
             first += several
-            several = max(1, min(_WAITING * len(chosen) // max(size, 1), _MOST))
+            several = max(1, min(_WAITING * len(chosen) // max(size, 1), _SIDE_BY_SIDE))
 
 
 def with_zones(expression: pads.Expression) -> pads.Expression:
