@@ -14,10 +14,24 @@ import pytest
 
 from strandline.spec.document import MAX_BYTES, MAX_PROBLEMS, parse_document, read_document
 from strandline.spec.load import check_stream, check_text
+from strandline.spec.scalars import resolve
 
 SIZE = MAX_BYTES - 2000
-MOST_SECONDS = 5.0
-"""Of CPU: some take 0.1 s on a quiet machine; what explodes would take minutes on any."""
+MOST_SECONDS = 0.4
+_TRIES = 3
+
+
+def least_cpu(work: Callable[[], object]) -> float:
+    """CPU seconds of the work: the least of a few tries, since what else the machine does only adds to them."""
+    least = float("inf")
+    for _ in range(_TRIES):
+        resolve.cache_clear()
+        start = time.process_time()
+        work()
+        least = min(least, time.process_time() - start)
+        if least < MOST_SECONDS:
+            break
+    return least
 
 
 def filled(unit: str, start: str = "", end: str = "") -> str:
@@ -73,9 +87,8 @@ BOMBS: dict[str, Callable[[], str]] = {
 def test_a_bomb_is_refused_soon_and_in_few_words(kind: str) -> None:
     text = BOMBS[kind]()
     assert len(text.encode()) <= MAX_BYTES
-    start = time.process_time()
+    spent = least_cpu(lambda: check_stream(parse_document(text, Path("bomb.yaml"))))
     stream, problems = check_stream(parse_document(text, Path("bomb.yaml")))
-    spent = time.process_time() - start
     assert stream is None
     assert 1 <= len(problems) <= MAX_PROBLEMS + 20
     assert spent < MOST_SECONDS, f"{spent:.3f} s"
@@ -85,10 +98,8 @@ def test_a_file_over_the_limit_is_not_read_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "bomb.yaml"
     with path.open("wb") as file:
         file.truncate(50_000_000_000)  # a sparse file: 50 GB long, nothing on the disk
-    start = time.process_time()
-    problems = read_document(path).problems
-    assert [problem.code for problem in problems] == ["SL109"]
-    assert time.process_time() - start < MOST_SECONDS
+    assert [problem.code for problem in read_document(path).problems] == ["SL109"]
+    assert least_cpu(lambda: read_document(path)) < MOST_SECONDS
 
 
 HEAD = """\
@@ -120,9 +131,7 @@ EXPRESSIONS = {
 @pytest.mark.parametrize("kind", EXPRESSIONS)
 def test_no_expression_takes_long_to_judge(kind: str) -> None:
     text = f'{HEAD}  - {{name: a, expect: "{EXPRESSIONS[kind]}"}}\n'
-    start = time.process_time()
-    check_text(text, Path("orders.yaml"))
-    assert time.process_time() - start < MOST_SECONDS
+    assert least_cpu(lambda: check_text(text, Path("orders.yaml"))) < MOST_SECONDS
 
 
 @pytest.mark.parametrize(
