@@ -46,8 +46,13 @@ def _keep(more: int) -> None:
 
 def give_freed_memory_back() -> None:
     """Gives to the system what is free: what comes next has another shape, and would add to it."""
-    pa.default_memory_pool().release_unused()
+    give_arrows_memory_back()
     _advise("malloc_trim", 0)
+
+
+def give_arrows_memory_back() -> None:
+    """Gives to the system what is free of Arrow's memory, and no more: where the C library's is soon needed again."""
+    pa.default_memory_pool().release_unused()
 
 
 def _advise(function: str, *values: int) -> None:

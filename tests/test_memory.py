@@ -8,7 +8,7 @@ import sys
 import pytest
 
 FREED = """
-import ctypes, os
+import os
 from contextlib import ExitStack
 from strandline.memory import give_freed_memory_back, keep_freed_memory
 

@@ -168,7 +168,7 @@ def _against_limit(rows: list[dict[str, Any]]) -> list[Verdict]:
             figure = f"{share:.0%} of the limit ({told} = {least:.2f} s of {found[OURS]['wall_s']:.2f} s)"
             what = f"share of the limit, {lines:,} events"
             verdict = _verdict("2", what, figure, ">= 60 %", share >= 0.6, found[OURS])
-            if verdict.why and "digest_s" in found[LIMIT]:
+            if verdict.why:
                 beyond = " + ".join(f"{name} {found[LIMIT][f'{name}_s']:.2f}" for name in ("digest", "keep", "read"))
                 verdict = replace(verdict, why=f"{verdict.why}; alone, with all cores, such steps take {beyond} s")
             verdicts.append(verdict)

@@ -22,6 +22,7 @@ from sqlglot import exp
 from strandline.engines.datasets import ZonelessFiles, without_zones
 from strandline.engines.port import Relation, Scan
 from strandline.errors import DataError, StorageError, StrandlineError, TransientError, UsageError
+from strandline.memory import give_arrows_memory_back
 from strandline.plan.dialect import Dialect
 from strandline.spec.model import FieldType, Grain
 from strandline.units import ENGINE_MEMORY
@@ -197,7 +198,7 @@ class DuckSession:
         """Keep the rows of a query as the temporary table `name`, spilling to disk where memory ends."""
         with _errors():
             self._connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {sql}')
-        _give_back()
+        give_arrows_memory_back()  # what rows went through would stay beside the engine's own memory
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """A small result as dictionaries."""
@@ -213,7 +214,7 @@ class DuckSession:
     def write(self, sql: str, writer: PartitionedWriter, rows: int | None = None) -> None:
         """Write all rows of a query, in its order, `rows` at once."""
         writer.write_all(self.batches(sql, rows or BATCH_ROWS))
-        _give_back()
+        give_arrows_memory_back()  # what rows went through would stay beside the engine's own memory
 
     def batches(self, sql: str, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
         """A result as it comes, `rows` at once."""
@@ -255,11 +256,6 @@ class DuckSession:
                 self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
             place = f'"{schema}"."{table}"' if schema else f'"{table}"'
             self._connection.execute(f'CREATE OR REPLACE VIEW {place} AS FROM "{relation}"')
-
-
-def _give_back() -> None:
-    """What rows went through in Arrow would stay beside the engine's own memory."""
-    pa.default_memory_pool().release_unused()
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

@@ -31,8 +31,7 @@ from strandline.stages.staged import (
     plain_batches,
     staged_batch,
     write_staged,
-    write_taken,
-)  # fmt: skip
+)
 
 CATCH_UP = 288
 _BYTES = 32 << 20
@@ -119,7 +118,7 @@ class SourceLines:
             if size > HELD:
                 return self._stage(interval, chain(_drained(held), batches), read.position)
         reached = read.position()
-        if self._stream.source.type == "files" and not write_taken(self._objects, self._stream.name, interval, reached):
+        if self._stream.source.type == "files" and not self._settle(interval, reached):
             return self.staged(interval)
         self._position.advance(lambda: reached)
         return HeldLines(held, reached)
@@ -134,6 +133,10 @@ class SourceLines:
         """The lines of objects that were taken before."""
         assert isinstance(self._reader, LastingReader)
         return self._batches(self._reader.again(names))
+
+    def _settle(self, interval: Interval, reached: Mapping[str, Any]) -> bool:
+        """Whether it is now settled that the interval takes these objects; not, when it is staged meanwhile."""
+        return write_staged(self._objects, self._stream.name, interval, None, lambda: reached) is not None
 
     def _stage(self, interval: Interval, batches: Iterable[pa.RecordBatch], position: Reached) -> StagedLines:
         return self.staged(interval, write_staged(self._objects, self._stream.name, interval, batches, position))

@@ -46,41 +46,19 @@ def staged_keys(objects: Objects, stream: str) -> frozenset[str]:
 
 
 def write_staged(
-    objects: Objects,
-    stream: str,
-    interval: Interval,
-    batches: Iterable[pa.RecordBatch],
-    position: Reached,
+    objects: Objects, stream: str, interval: Interval, batches: Iterable[pa.RecordBatch] | None, position: Reached
 ) -> Mapping[str, Any] | None:
-    """The position (see `Lines`) when this call staged the interval; None when it was staged before (the first write wins)."""
-    lines = 0
+    """The position (see `Lines`) when this call staged the interval; None when it was staged before (the first write wins).
 
-    def counted() -> Iterator[pa.RecordBatch]:
-        nonlocal lines
-        for batch in batches:
-            lines += batch.num_rows
-            yield batch
-
-    return _put(objects, stream, interval, counted(), lambda: {**position(), "lines": lines})
-
-
-def write_taken(objects: Objects, stream: str, interval: Interval, position: Mapping[str, Any]) -> bool:
-    """Whether this call staged the interval, by the names of the objects that it takes: they keep their lines."""
-    return _put(objects, stream, interval, (), lambda: {**position, "lines": None}) is not None
-
-
-def _put(
-    objects: Objects,
-    stream: str,
-    interval: Interval,
-    batches: Iterable[pa.RecordBatch],
-    position: Reached,
-) -> Mapping[str, Any] | None:
+    With None for `batches` the interval is staged by the names of the objects that it takes: they keep their lines.
+    """
     with tempfile.SpooledTemporaryFile(max_size=HELD) as file:
         with ipc.new_stream(file, STAGED, options=ipc.IpcWriteOptions(compression="zstd")) as writer:
-            for batch in batches:
+            lines = None if batches is None else 0
+            for batch in batches or ():
                 writer.write_batch(batch)
-            reached = position()
+                lines = (lines or 0) + batch.num_rows
+            reached = {**position(), "lines": lines}
             end = json.dumps(reached).encode()
             writer.write_batch(pa.RecordBatch.from_pylist([], schema=STAGED), custom_metadata={"position": end})
         file.seek(0)
@@ -134,7 +112,7 @@ class HeldLines:
 class StagedLines:
     """A staged object being read: iterate its record batches; `position` is known once they are exhausted.
 
-    Where only the names of the source's objects are staged (see `write_taken`), `again` gives their lines.
+    Where only the names of the source's objects are staged (see `write_staged`), `again` gives their lines.
     """
 
     def __init__(

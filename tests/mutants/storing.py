@@ -320,8 +320,8 @@ BATCH = [
     Mutation(
         "what a backfill takes is not settled before it lands",
         GENERATE,
-        'if self._stream.source.type == "files" and not write_taken(',
-        'if self._stream.source.type == "nothing" and not write_taken(',
+        'if self._stream.source.type == "files" and not self._settle(',
+        'if self._stream.source.type == "nothing" and not self._settle(',
         "a retry, or a live run beside, would take other objects than the position of its neighbour says",
         BACKFILL,
     ),
