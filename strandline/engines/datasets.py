@@ -42,30 +42,31 @@ class ZonelessFiles(pads.FileSystemDataset):  # type: ignore[misc]
 
 
 class _Scan:
-    """A few files at a time, so that what waits for the engine is at most what they hold."""
+    """What DuckDB takes for Arrow's scanner."""
 
     def __init__(self, files: pads.FileSystemDataset, given: Mapping[str, Any]) -> None:
         self._files, self._given = files, given
 
     def to_reader(self) -> pa.RecordBatchReader:
-        held = self._files.scanner(**self._given).projected_schema
-        schema = without_zones(held)
-        return pa.RecordBatchReader.from_batches(schema, self._batches(schema))
+        schema = without_zones(self._files.scanner(**self._given).projected_schema)
+        batches = (batch.cast(schema) for batch in a_few_at_a_time(self._files, **self._given))
+        return pa.RecordBatchReader.from_batches(schema, batches)
 
-    def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        files, filter_ = self._files, self._given.get("filter")
-        fragments = list(files.get_fragments() if filter_ is None else files.get_fragments(filter_))
-        first, several = 0, 1
-        while first < len(fragments):
-            chosen = fragments[first : first + several]
-            part = pads.FileSystemDataset(chosen, files.schema, files.format, files.filesystem)
-            size = 0
-            scanner = part.scanner(**self._given, batch_readahead=_BATCHES, fragment_readahead=several)
-            for batch in scanner.to_reader():
-                size += batch.nbytes
-                yield batch.cast(schema)
-            first += several
-            several = max(1, min(_WAITING * len(chosen) // max(size, 1), _SIDE_BY_SIDE))
+
+def a_few_at_a_time(files: pads.FileSystemDataset, **given: Any) -> Iterator[pa.RecordBatch]:
+    """The rows of a dataset, as `Dataset.scanner` would give them with what is `given`; read only a little ahead."""
+    filter_ = given.get("filter")
+    fragments = list(files.get_fragments() if filter_ is None else files.get_fragments(filter_))
+    first, several = 0, 1
+    while first < len(fragments):
+        chosen = fragments[first : first + several]
+        part = pads.FileSystemDataset(chosen, files.schema, files.format, files.filesystem)
+        size = 0
+        for batch in part.scanner(**given, batch_readahead=_BATCHES, fragment_readahead=several).to_reader():
+            size += batch.nbytes
+            yield batch
+        first += several
+        several = max(1, min(_WAITING * len(chosen) // max(size, 1), _SIDE_BY_SIDE))
 
 
 def with_zones(expression: pads.Expression) -> pads.Expression:

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 from sqlglot import exp
 
-from strandline.engines.datasets import ZonelessFiles, without_zones
+from strandline.engines.datasets import ZonelessFiles, a_few_at_a_time, without_zones
 from strandline.engines.port import Relation, Scan
 from strandline.errors import DataError, StorageError, StrandlineError, TransientError, UsageError
 from strandline.memory import give_arrows_memory_back
@@ -178,6 +178,7 @@ class DuckSession:
     """One locked-down connection; relations are Arrow data registered by name."""
 
     dialect = DuckDialect()
+    rows_at_once = 250_000
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
@@ -328,14 +329,13 @@ def _schema_of(scan: Scan) -> pa.Schema:
 
 def _scanned(scan: Scan) -> Iterator[pa.RecordBatch]:
     if scan.through is not None:
-        few = {"batch_size": _FEW_ROWS, "batch_readahead": 1, "fragment_readahead": 1}
-        read = scan.data.to_batches(columns=scan.columns, filter=scan.where, **few)
+        read = a_few_at_a_time(scan.data, columns=scan.columns, filter=scan.where, batch_size=_FEW_ROWS)
         yield from scan.through(batch for batch in read if batch.num_rows)
         return
     schema = _schema_of(scan)
     names = scan.columns if scan.columns is not None else scan.data.schema.names
     paths = [] if scan.with_file is None else ["__filename"]
-    for batch in scan.data.to_batches(columns=[*names, *paths], filter=scan.where):
+    for batch in a_few_at_a_time(scan.data, columns=[*names, *paths], filter=scan.where):
         if batch.num_rows:
             columns = [batch[name].cast(schema.field(name).type) for name in names]
             if scan.with_file is not None:  # a batch is of one file

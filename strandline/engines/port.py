@@ -52,6 +52,11 @@ class Session(Protocol):
         """The engine's SQL."""
         ...
 
+    @property
+    def rows_at_once(self) -> int | None:
+        """How many whole rows it is best asked to order at once; None where it spreads any number itself."""
+        ...
+
     def register(self, name: str, data: Relation) -> None:
         """Make rows readable as `name`."""
         ...

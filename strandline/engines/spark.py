@@ -56,6 +56,7 @@ class ClusterSession:
     """One session on a cluster; its relations are temporary views, its tables are kept by the executors."""
 
     dialect = SparkDialect()
+    rows_at_once = None
 
     def __init__(self, spark: SparkSession, credentials: S3Credentials | None) -> None:
         self._spark, self._credentials = spark, credentials

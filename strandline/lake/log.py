@@ -20,7 +20,6 @@ import uuid
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from importlib.metadata import version as version_of
 from typing import Any
 from urllib.parse import unquote
@@ -34,6 +33,8 @@ from strandline.lake.objects import ObjectMissing, Objects
 
 Action = Mapping[str, Any]
 HEAD = "_head"
+PARTS = "parts"
+"""What of `State.kept` belongs to single actions, and so to the next versions too while the metadata is the same."""
 TRUSTED_SECONDS = 86_400
 """How long a known version may be followed entry by entry; entries are kept for days, so none can be missing in between."""
 _CHECKPOINT_ENTRIES = 20
@@ -64,11 +65,8 @@ class State:
     checkpoint: bytes = field(repr=False)
     entries: tuple[bytes, ...] = field(repr=False)
     seen: float
-
-    @cached_property
-    def kept(self) -> dict[str, Any]:
-        """What readers derive from this version, kept with it."""
-        return {}
+    kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What readers derive from this version; the next one begins with what they derived from its parts."""
 
 
 class Log:
@@ -207,7 +205,8 @@ class Log:
             raise StorageError(f"the log of {self._path} begins without metadata")
         if state is None:
             return State(version, protocol, metadata, transactions, adds, -1, None, b"", (entry,), 0.0)
-        told = {"protocol": protocol, "metadata": metadata, "transactions": transactions, "adds": adds}
+        parts = {PARTS: state.kept[PARTS]} if PARTS in state.kept and metadata is state.metadata else {}
+        told = {"protocol": protocol, "metadata": metadata, "transactions": transactions, "adds": adds, "kept": parts}
         return replace(state, version=version, entries=(*state.entries, entry), **told)
 
     def _decoded(self, version: int, entry: bytes) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from deltalake.exceptions import DeltaError
 
 from strandline.engines.port import Scan
 from strandline.errors import StorageError, TransientError
-from strandline.lake.log import Action, State
+from strandline.lake.log import PARTS, Action, State
 from strandline.lake.objects import ObjectMissing
 
 if TYPE_CHECKING:
@@ -68,10 +68,15 @@ class Snapshot:
     @property
     def files(self) -> tuple[DataFile, ...]:
         """The live files, oldest commit first."""
-        if "files" not in self.state.kept:
-            found = (self._data_file(path, add) for path, add in self.state.adds.items())
-            self.state.kept["files"] = tuple(sorted(found, key=lambda f: (f.ordinal, f.path)))
-        files: tuple[DataFile, ...] = self.state.kept["files"]
+        kept = self.state.kept
+        if "files" not in kept:
+            known, parts = kept.get(PARTS, {}), {}
+            for path, add in self.state.adds.items():
+                held = known.get(path)
+                parts[path] = held if held and held[0] is add else (add, self._data_file(path, add))
+            kept[PARTS] = parts
+            kept["files"] = tuple(sorted((file for _, file in parts.values()), key=lambda f: (f.ordinal, f.path)))
+        files: tuple[DataFile, ...] = kept["files"]
         return files
 
     def _data_file(self, path: str, add: Action) -> DataFile:

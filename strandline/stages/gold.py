@@ -24,11 +24,14 @@ from strandline.plan.judge import event_moment
 from strandline.runtime import Runtime
 from strandline.spec.model import GoldTable, Grain, Stream
 from strandline.stages.again import with_columns
+from strandline.stages.slices import slices
 from strandline.stages.touched import moment_of, touched_since
 
 if TYPE_CHECKING:
     from strandline.engines.port import Session
 
+_NARROW = 4
+"""How many times as many rows an engine may aggregate at once as it may order: of most columns it holds nothing."""
 DEFINITION = "definition"
 """The position of an aggregate that changes with its declaration."""
 
@@ -114,8 +117,11 @@ def _write_days(
     files = source.files_of(source_dates(starts, declared.grain))
     if files:
         session.register("rows", with_columns(source.dataset(files=files), _source_schema(stream, served)))
-        sql = aggregate(stream, declared, session.dialect, "rows", served=served)
-        session.write(f"SELECT * FROM ({sql}) AS a ORDER BY event_date, window_start", writer)
+        rows, most = sum(f.rows for f in files), session.rows_at_once and session.rows_at_once * _NARROW
+        for chosen in slices(session, stream, "rows", rows, most, declared.grain):
+            relation = f"(SELECT * FROM rows WHERE {chosen}) AS rows"
+            sql = aggregate(stream, declared, session.dialect, relation, served=served)
+            session.write(f"SELECT * FROM ({sql}) AS a ORDER BY event_date, window_start", writer)
 
 
 def _write_windows(

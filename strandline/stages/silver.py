@@ -32,6 +32,7 @@ from strandline.spec.model import Stream
 from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
 from strandline.stages.rows import JUDGED, Counts, Judged, check_budgets, judge_files, without_repeats, write_refused
+from strandline.stages.slices import write_by_time
 
 if TYPE_CHECKING:
     from strandline.engines.port import Engine, Session
@@ -151,9 +152,10 @@ def _book(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int] | Non
 
 @dataclass(frozen=True, slots=True)
 class _Merged:
-    """The silver rows of `dates` after this step, as a query of the session."""
+    """The silver rows of `dates` after this step, as a query of the session; at most so many `rows`."""
 
     sql: str
+    rows: int
     dates: tuple[date, ...]
     duplicates: int
     base: int
@@ -172,6 +174,7 @@ def _merge(
     columns = schemas.silver(stream).names
     names = ", ".join(engine.dialect.quote(name) for name in columns)
     parts, dates = [f"SELECT {names}, FALSE AS _held FROM {JUDGED} WHERE _verdict IS NULL"], list(judged.dates)
+    rows = judged.counts.lines
     if before is not None and before.position("bronze") < step.target:
         dates += dates_of_same_keys(session, stream, before, engine)
         dates = sorted(set(dates))
@@ -179,10 +182,11 @@ def _merge(
         if held:
             session.register("existing", with_columns(before.dataset(files=held), schemas.silver(stream)))
             parts.append(f"SELECT {names}, TRUE AS _held FROM existing")
+            rows += sum(f.rows for f in held)
     relation = f"({' UNION ALL '.join(parts)})"
     sql, duplicates = without_repeats(session, stream, relation, names)
     base, ordinal = (before.position("bronze"), before.ordinal) if before else (0, 0)
-    return _Merged(sql, tuple(dates), duplicates, base, ordinal)
+    return _Merged(sql, rows, tuple(dates), duplicates, base, ordinal)
 
 
 def dates_of_same_keys(session: Session, stream: Stream, before: Snapshot, engine: Engine) -> list[date]:
@@ -224,7 +228,7 @@ def _commit_silver(table: Table, session: Session, stream: Stream, merged: _Merg
         if (snapshot.position("bronze"), snapshot.ordinal) != (merged.base, merged.ordinal):
             raise SupersededError(f"silver of {stream.name} moved on")
         writer = table.writer(snapshot, schema, silver_statistics(stream))
-        session.write(f'{merged.sql} ORDER BY event_date, "{stream.event_time}"', writer)
+        write_by_time(session, stream, f"({merged.sql})", merged.rows, writer)
         note = {"contract": contract.path}
         return Commit(add=writer.close(), remove=snapshot.files_of(merged.dates), positions=_positions(step), note=note)
 

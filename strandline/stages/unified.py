@@ -32,6 +32,7 @@ from strandline.stages.bronze import Line
 from strandline.stages.gather import gather, unified_statistics
 from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, without_repeats
 from strandline.stages.silver import CONTRACT, RESTATEMENTS
+from strandline.stages.slices import write_by_time
 from strandline.stages.touched import Touched, bucket
 
 if TYPE_CHECKING:
@@ -231,12 +232,13 @@ def _provisional_dates(snapshot: Snapshot) -> set[date]:
 @dataclass(frozen=True, slots=True)
 class _Changed:
     """The days whose served rows differ from the recomputed ones (`expected`, a query of the session); `drift` counts rows that
-    differ in more than their status and the contract version that judged them.
+    differ in more than their status and the contract version that judged them; `expected` has at most `rows`.
     """
 
     days: tuple[date, ...]
     drift: int
     expected: str
+    rows: int
 
 
 def _differing(
@@ -258,8 +260,9 @@ def _differing(
         parts.append(f"SELECT {_served(engine, schema, schemas.FINAL)}, TRUE AS _held FROM settled")
     relation = f"({' UNION ALL '.join(parts)})"
     expected, _ = without_repeats(session, stream, relation, names)
+    rows = judged.counts.lines + sum(f.rows for f in held)
     if retyped:
-        return _Changed(tuple(sorted(days)), 0, expected)
+        return _Changed(tuple(sorted(days)), 0, expected, rows)
     session.register("served", with_columns(snapshot.dataset(files=snapshot.files_of(days)), schema))
     values = [dialect.quote(name) for name in schema.names if name not in ("_status", "_contract_version")]
     both = f"SELECT *, 1 AS _side FROM ({expected}) AS e UNION ALL SELECT {names}, -1 AS _side FROM served"
@@ -273,15 +276,15 @@ def _differing(
 
     changed = session.rows(f"SELECT DISTINCT event_date FROM ({differences('_whole')}) AS c ORDER BY 1")
     drift = session.rows(f"SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) AS n FROM ({differences('_told')}) AS c")[0]["n"]
-    return _Changed(tuple(row["event_date"] for row in changed), drift, expected)
+    return _Changed(tuple(row["event_date"] for row in changed), drift, expected, rows)
 
 
 def _write(table: Table, snapshot: Snapshot, session: Session, stream: Stream, changed: _Changed) -> list[WrittenFile]:
     """The files of the days that changed; one that has no row left gets an empty file, so that the analytics hear of it."""
     writer = table.writer(snapshot, schemas.unified(stream), unified_statistics(stream))
     if changed.days:
-        rows = f"SELECT * FROM ({changed.expected}) AS e WHERE event_date IN ({_dates(changed.days)})"
-        session.write(f'{rows} ORDER BY event_date, "{stream.event_time}"', writer)
+        rows = f"(SELECT * FROM ({changed.expected}) AS e WHERE event_date IN ({_dates(changed.days)}))"
+        write_by_time(session, stream, rows, changed.rows, writer)
     for day in changed.days:
         writer.touch(day)
     return writer.close()

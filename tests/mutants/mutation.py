@@ -35,5 +35,5 @@ TABLES_PY, SNAPSHOT, LOG = (f"strandline/lake/{name}.py" for name in ("tables", 
 LAND, BRONZE, SILVER, MERGE = (f"strandline/stages/{name}.py" for name in ("land", "bronze", "silver", "merge"))
 GENERATE, MAINTAIN, GOLD, ROWS = (f"strandline/stages/{name}.py" for name in ("generate", "maintain", "gold", "rows"))
 JUDGE, AGGREGATE, DUCKDB = "strandline/plan/judge.py", "strandline/plan/aggregate.py", "strandline/engines/duckdb.py"
-UNIFIED = "strandline/stages/unified.py"
+UNIFIED, SLICES = "strandline/stages/unified.py", "strandline/stages/slices.py"
 LANDINGS, LOCAL, PARQUET = (f"strandline/lake/{name}.py" for name in ("landings", "local", "parquet"))

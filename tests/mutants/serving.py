@@ -15,6 +15,7 @@ from tests.mutants.mutation import (
     QUARANTINE,
     REPETITION,
     ROWS,
+    SLICES,
     UNIFIED,
     Mutation,
 )
@@ -280,5 +281,21 @@ SERVING = [
         "",
         "what waits to be landed is lost",
         ("tests/laws/test_overtaking.py", *REPETITION),
+    ),
+    Mutation(
+        "a slice ends behind the window that the next begins with",
+        SLICES,
+        "AND {moment} < {high}",
+        "AND {moment} <= {high}",
+        "a row is in one slice",
+        ("tests/stages/test_slices.py", *LAWS),
+    ),
+    Mutation(
+        "the last slice is forgotten",
+        SLICES,
+        """*within, f"{moment} >= {times[-1]}"]""",
+        "*within]",
+        "every row is written",
+        ("tests/stages/test_slices.py", *LAWS),
     ),
 ]
