@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ENGINE_MEMORY = "500MB"
+ENGINE_MEMORY = "400MB"
 """What the engine in a process may use, unless told otherwise; what does not fit spills to disk."""
 
 
