@@ -15,8 +15,10 @@ import pyarrow.dataset as pads
 _PLAIN, _UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
 _BATCHES = 2
 """Of a file, decoded ahead. By default Arrow decodes up to 16 batches of each of four files at once: some 300 MB, and time."""
-_SIDE_BY_SIDE = 16
-"""Files that are read at once, at most; the first alone, since only then it is known how much they hold."""
+_SIDE_BY_SIDE, _FILTERED_SIDE_BY_SIDE = 16, 4
+"""Files that are read at once, at most; the first alone, since only then it is known how much they hold. What a filter leaves
+of them says less of it.
+"""
 _WAITING = 128 << 20
 """Bytes of decoded rows that may wait for the engine. Arrow itself stops reading ahead only when 1 GiB wait."""
 
@@ -53,9 +55,12 @@ class _Scan:
         return pa.RecordBatchReader.from_batches(schema, batches)
 
 
-def a_few_at_a_time(files: pads.FileSystemDataset, **given: Any) -> Iterator[pa.RecordBatch]:
-    """The rows of a dataset, as `Dataset.scanner` would give them with what is `given`; read only a little ahead."""
+def a_few_at_a_time(files: pads.FileSystemDataset, most: int = _SIDE_BY_SIDE, **given: Any) -> Iterator[pa.RecordBatch]:
+    """The rows of a dataset, as `Dataset.scanner` would give them with what is `given`; at most `most` files at once, and only
+    a little ahead.
+    """
     filter_ = given.get("filter")
+    most = most if filter_ is None else min(most, _FILTERED_SIDE_BY_SIDE)
     fragments = list(files.get_fragments() if filter_ is None else files.get_fragments(filter_))
     first, several = 0, 1
     while first < len(fragments):
@@ -66,7 +71,7 @@ def a_few_at_a_time(files: pads.FileSystemDataset, **given: Any) -> Iterator[pa.
             size += batch.nbytes
             yield batch
         first += several
-        several = max(1, min(_WAITING * len(chosen) // max(size, 1), _SIDE_BY_SIDE))
+        several = max(1, min(_WAITING * len(chosen) // max(size, 1), most))
 
 
 def with_zones(expression: pads.Expression) -> pads.Expression:

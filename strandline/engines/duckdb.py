@@ -329,7 +329,7 @@ def _schema_of(scan: Scan) -> pa.Schema:
 
 def _scanned(scan: Scan) -> Iterator[pa.RecordBatch]:
     if scan.through is not None:
-        read = a_few_at_a_time(scan.data, columns=scan.columns, filter=scan.where, batch_size=_FEW_ROWS)
+        read = a_few_at_a_time(scan.data, 1, columns=scan.columns, filter=scan.where, batch_size=_FEW_ROWS)
         yield from scan.through(batch for batch in read if batch.num_rows)
         return
     schema = _schema_of(scan)

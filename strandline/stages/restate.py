@@ -37,7 +37,6 @@ from strandline.stages.silver import (
     silver,
     silver_statistics,
 )
-from strandline.stages.slices import write_by_time
 
 if TYPE_CHECKING:
     from strandline.engines.port import Session
@@ -159,8 +158,8 @@ def _commit_silver(work: _Work, session: Session, tables: Tables, found: Rejudge
         if not (found.days or found.retyped or (contract and snapshot.position(CONTRACT) != contract)):
             return None
         writer = table.writer(snapshot, schema, silver_statistics(stream))
-        chosen = f"(SELECT * FROM {AFTER} WHERE event_date IN ({_dates(found.days)}))"
-        write_by_time(session, stream, chosen, found.rows, writer)
+        chosen = f'SELECT * FROM {AFTER} WHERE event_date IN ({_dates(found.days)}) ORDER BY event_date, "{stream.event_time}"'
+        session.write(chosen, writer)
         for day in found.days:
             writer.touch(day)  # who follows silver hears of a day that has no row left
         positions = {

@@ -293,9 +293,17 @@ SERVING = [
     Mutation(
         "the last slice is forgotten",
         SLICES,
-        """*within, f"{moment} >= {times[-1]}"]""",
+        """*within, f"({moment} >= {times[-1]} OR {moment} IS NULL)"]""",
         "*within]",
         "every row is written",
         ("tests/stages/test_slices.py", *LAWS),
+    ),
+    Mutation(
+        "rows without an event time are in no slice",
+        SLICES,
+        " OR {moment} IS NULL)",
+        ")",
+        "what silver holds stays when the contract takes another field for the event time",
+        ("tests/stages/test_slices.py",),
     ),
 ]

@@ -12,10 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strandline.engines.duckdb import DuckEngine
+from strandline.engines.duckdb import DuckEngine, DuckSession
 from strandline.lake.parquet import PartitionedWriter
+from strandline.spec.load import load_stream
 from strandline.spec.model import Field, FilesSource, Grain, Stream, Team
+from strandline.stages.bronze import bronze
+from strandline.stages.land import ingest
+from strandline.stages.silver import silver
 from strandline.stages.slices import slices, write_by_time
+from tests.stages.streams import deliver, interval, readings, runtime_in
 
 STREAM = Stream(
     "events", "1.0.0", "a test", Team("t", "t@example.com"), FilesSource("x"), ("n",), "at",
@@ -30,23 +35,27 @@ ENGINE = DuckEngine(threads=1)
 MOMENTS = st.lists(st.integers(0, 6 * 3600).map(lambda second: timedelta(seconds=second)), min_size=1, max_size=40)
 
 
-def table(moments: list[datetime], *, dated: bool = False) -> pa.Table:
+def table(moments: list[datetime], *, dated: bool = False, timeless: int = 0) -> pa.Table:
+    """Rows at some moments, numbered, and after them some without one."""
     rows = [{"n": n, "at": at.date() if dated else at, "event_date": at.date()} for n, at in enumerate(moments)]
+    rows += [{"n": len(moments) + n, "at": None, "event_date": moments[0].date()} for n in range(timeless)]
     at = pa.date32() if dated else pa.timestamp("us")
     return pa.Table.from_pylist(rows, schema=pa.schema([("n", pa.int64()), ("at", at), ("event_date", pa.date32())]))
 
 
 @settings(max_examples=150, deadline=None)
-@given(MOMENTS, st.sampled_from(BEGINNINGS), st.sampled_from([*SPANS]), st.integers(1, 12), st.booleans())
+@given(MOMENTS, st.sampled_from(BEGINNINGS), st.sampled_from([*SPANS]), st.integers(1, 12), st.booleans(), st.integers(0, 3))
 def test_each_row_is_in_one_slice_in_order_and_windows_stay_whole(
-    offsets: list[timedelta], beginning: datetime, grain: Grain, most: int, dated: bool
+    offsets: list[timedelta], beginning: datetime, grain: Grain, most: int, dated: bool, timeless: int
 ) -> None:
     stream, moments = DATED if dated else STREAM, [beginning + offset for offset in offsets]
     with ENGINE.session() as session:
-        session.register("given_rows", table(moments, dated=dated))
-        conditions = slices(session, stream, "given_rows", len(moments), most, grain)
-        found = [session.table(f'SELECT n, CAST("at" AS TIMESTAMP) AS "at" FROM given_rows WHERE {c}') for c in conditions]
-    assert sorted(n for each in found for n in each["n"].to_pylist()) == list(range(len(moments)))
+        session.register("given_rows", table(moments, dated=dated, timeless=timeless))
+        conditions = slices(session, stream, "given_rows", len(moments) + timeless, most, grain)
+        whole = [session.table(f'SELECT n, CAST("at" AS TIMESTAMP) AS "at" FROM given_rows WHERE {c}') for c in conditions]
+    assert sorted(n for each in whole for n in each["n"].to_pylist()) == list(range(len(moments) + timeless))
+    assert sum(each["at"].null_count for each in whole[:-1]) == 0, "rows without a time come last"
+    found = [each.filter(each["at"].is_valid()) for each in whole]
     windows = [sorted({(at - beginning.min) // SPANS[grain] for at in each["at"].to_pylist()}) for each in found]
     assert all(windows), "no slice is empty"
     assert [w for each in windows for w in each] == sorted({w for each in windows for w in each}), "each window is in one slice"
@@ -81,8 +90,29 @@ def test_rows_are_written_in_order_whatever_the_slices(monkeypatch: pytest.Monke
     moments = [BEGINNINGS[2] + timedelta(seconds=(n * 7919) % 10_800) for n in range(200)]
     kept = _Kept()
     with ENGINE.session() as session:
-        monkeypatch.setattr(type(session), "rows_at_once", most)
+        monkeypatch.setattr(DuckSession, "rows_at_once", most)
         session.register("given_rows", table(moments))
         write_by_time(session, STREAM, "(SELECT * FROM given_rows)", 200, cast("PartitionedWriter", kept))
     assert [row["at"].replace(tzinfo=None) for row in kept.rows] == sorted(moments)
     assert {row["event_date"] for row in kept.rows} == {date(2026, 3, 1), date(2026, 3, 2)}
+
+
+@pytest.mark.parametrize("most", [2, 1_000])
+def test_rows_held_from_before_another_field_became_the_event_time_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(DuckSession, "rows_at_once", most)
+    runtime, stream = runtime_in(tmp_path), readings(tmp_path, more="- {name: moved, type: timestamp}")
+    stream.path.write_text(stream.path.read_text().replace("event_time: at", "event_time: moved").replace("2.3.0", "3.0.0"))
+    for number, (contract, field) in enumerate([(stream, ""), (load_stream(stream.path), ', "moved": "%s"')]):
+        times = [f"2026-03-01T09:{minute:02}:00Z" for minute in range(9)]
+        moved = [field % time if field else "" for time in times]
+        lines = [f'{{"reading_id": "{number}-{n}", "at": "{time}"{moved[n]}}}'.encode() for n, time in enumerate(times)]
+        deliver(tmp_path, f"{number}.ndjson", lines)
+        ingest(runtime, contract, interval(number))
+        bronze(runtime, contract, interval(number).end)
+        assert silver(runtime, contract)["good"] == 9
+    held = runtime.lake.table("batch/silver/readings").snapshot()
+    assert held is not None
+    rows = held.arrow(["reading_id", "moved"])
+    assert (rows.num_rows, len(set(rows["reading_id"].to_pylist())), rows["moved"].null_count) == (18, 18, 9)
