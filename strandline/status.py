@@ -18,6 +18,7 @@ import pyarrow.dataset as pads
 from strandline.lake import paths
 from strandline.lake.landings import Landings, micro_batches
 from strandline.lake.snapshot import DataFile, Snapshot
+from strandline.plan.judge import moment_literal
 from strandline.plan.schemas import FINAL
 from strandline.stages.bronze import Line
 from strandline.stages.merge import read_pointer
@@ -267,7 +268,7 @@ def _new_events(
     key = [engine.dialect.quote(name) for name in stream.primary_key]
     if stream.deduplicate_within == "event_date":
         key.append("event_date")
-    left_out = ", ".join(f"TIMESTAMP '{start:%Y-%m-%d %H:%M:%S}'" for start in without)
+    left_out = ", ".join(moment_literal(start) for start in without)
     chosen = f" AND CAST(_landing_start AS TIMESTAMP) NOT IN ({left_out})" if without else ""
     fresh = f"SELECT DISTINCT {', '.join(key)} FROM {JUDGED} WHERE _verdict IS NULL{chosen}"
     held = ""

@@ -61,7 +61,7 @@ def a_few_at_a_time(files: pads.FileSystemDataset, most: int = _SIDE_BY_SIDE, **
     """
     filter_ = given.get("filter")
     most = most if filter_ is None else min(most, _FILTERED_SIDE_BY_SIDE)
-    fragments = list(files.get_fragments() if filter_ is None else files.get_fragments(filter_))
+    fragments = list(files.get_fragments(filter_))
     first, several = 0, 1
     while first < len(fragments):
         chosen = fragments[first : first + several]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlglot import exp
 
@@ -92,6 +93,11 @@ class Columns:
 def event_moment(stream: Stream, dialect: Dialect) -> str:
     """The event time as a timestamp."""
     return f"CAST({dialect.quote(stream.event_time)} AS TIMESTAMP)"
+
+
+def moment_literal(moment: datetime) -> str:
+    """A moment (UTC) as a timestamp of every dialect."""
+    return f"TIMESTAMP '{moment.replace(tzinfo=None).isoformat(sep=' ')}'"
 
 
 def judge(stream: Stream, dialect: Dialect, relation: str = "lines", *, raw: bool = True) -> Judgement:

@@ -20,7 +20,7 @@ from strandline.lake.tables import Commit, Table
 from strandline.plan import schemas
 from strandline.plan.aggregate import aggregate
 from strandline.plan.dialect import Dialect
-from strandline.plan.judge import event_moment
+from strandline.plan.judge import event_moment, moment_literal
 from strandline.runtime import Runtime
 from strandline.spec.model import GoldTable, Grain, Stream
 from strandline.stages.again import with_columns
@@ -144,7 +144,7 @@ def _write_windows(
         low, high = file.minimum.get(stream.event_time), file.maximum.get(stream.event_time)
         if low is None or high is None or any(low < end and high >= start for start, end in spans):
             held.append(file)
-    windows = ", ".join(f"TIMESTAMP '{start:%Y-%m-%d %H:%M:%S}'" for starts in touched.values() for start in sorted(starts))
+    windows = ", ".join(moment_literal(start) for starts in touched.values() for start in sorted(starts))
     schema = schemas.gold(stream, declared, served=served)
     names = ", ".join(dialect.quote(name) for name in schema.names)
     session.register("before", Scan(with_columns(before, schema)))

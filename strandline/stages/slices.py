@@ -11,7 +11,7 @@ import itertools
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from strandline.plan.judge import event_moment
+from strandline.plan.judge import event_moment, moment_literal
 from strandline.spec.model import Grain, Stream
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def slices(
             bounds.append(each["window_start"])
             held = 0
         held += each["n"]
-    times = [f"TIMESTAMP '{bound.isoformat(sep=' ')}'" for bound in bounds]
+    times = [moment_literal(bound) for bound in bounds]
     within = [f"{moment} >= {low} AND {moment} < {high}" for low, high in itertools.pairwise(times)]
     return [f"{moment} < {times[0]}", *within, f"({moment} >= {times[-1]} OR {moment} IS NULL)"] if times else ["TRUE"]
 
