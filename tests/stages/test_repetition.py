@@ -15,6 +15,7 @@ from strandline.errors import DataError
 from strandline.intervals import Interval
 from strandline.lake import paths
 from strandline.runtime import Runtime
+from strandline.spec.load import load_stream
 from strandline.spec.model import Retention, Stream
 from strandline.stages.bronze import bronze
 from strandline.stages.generate import generate
@@ -85,12 +86,13 @@ def test_a_merge_with_nothing_new_writes_no_object(tmp_path: Path, runtime: Runt
 
 def at_once(folder: str, number: int) -> None:
     path = Path(folder)
-    everything(runtime_in(path), readings(path), number)
+    everything(runtime_in(path), load_stream(path / "readings.yaml"), number)
 
 
 @pytest.mark.slow
 def test_every_step_run_by_three_processes_at_once_counts_once(tmp_path: Path, runtime: Runtime) -> None:
     rounds = 3
+    readings(tmp_path)
     for number in range(rounds):
         deliver(tmp_path, f"{number}", [line(number * 10 + n) for n in range(5)] + [line(number * 10), b"{"])
         context = multiprocessing.get_context("spawn")
