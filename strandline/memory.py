@@ -11,11 +11,15 @@ import ctypes
 import sys
 import threading
 from collections.abc import Iterator
+from functools import cache
+from typing import Any
 
 import pyarrow as pa
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's names for what mallopt sets
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # glibc's names for what mallopt sets
 _KEPT, _GIVEN_BACK = 32 << 20, 256 << 10  # glibc takes no greater threshold than the first
+_ARENAS = 2
+"""Heaps that threads share. By default each of up to eight a core gets one, of which `malloc_trim` leaves the end as it is."""
 _lock = threading.Lock()
 _keeping = 0
 
@@ -37,6 +41,7 @@ def _keep(more: int) -> None:
     global _keeping
     with _lock:
         _keeping += more
+        _advise("mallopt", _ARENA_MAX, _ARENAS)
         threshold = _KEPT if _keeping else _GIVEN_BACK
         _advise("mallopt", _MMAP_THRESHOLD, threshold)
         _advise("mallopt", _TRIM_THRESHOLD, 2 * threshold)
@@ -58,4 +63,9 @@ def give_arrows_memory_back() -> None:
 def _advise(function: str, *values: int) -> None:
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):
-            getattr(ctypes.CDLL(None), function)(*values)
+            getattr(_library(), function)(*values)
+
+
+@cache
+def _library() -> Any:
+    return ctypes.CDLL(None)

@@ -31,6 +31,29 @@ with ExitStack() as outer:
 after = resident() - before
 print(inside, still, after, use())
 """
+FREED_BY_THREADS = """
+import os, threading
+from strandline.memory import keep_freed_memory
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+
+def use():
+    pieces = [b"x" * (1 << 20) for _ in range(16)]
+    together.wait()
+    del pieces
+
+together = threading.Barrier(12, action=lambda: used.append(resident()))
+used = [resident()]
+with keep_freed_memory():
+    threads = [threading.Thread(target=use) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+print(used[1] - used[0], resident() - used[0])
+"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="advice to glibc")
@@ -41,3 +64,11 @@ def test_freed_memory_is_kept_and_given_back() -> None:
     assert still >= 40
     assert after <= 8
     assert later <= 8
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="advice to glibc")
+def test_what_many_threads_have_freed_is_given_back() -> None:
+    spoken = subprocess.run([sys.executable, "-c", FREED_BY_THREADS], capture_output=True, text=True, check=True).stdout
+    used, after = map(int, spoken.split())
+    assert used >= 12 * 16
+    assert after <= used / 4
