@@ -27,14 +27,21 @@ _keeping = 0
 @contextlib.contextmanager
 def keep_freed_memory() -> Iterator[None]:
     """While block after block of lines goes through, what one frees is kept for the next: to give it back and take it anew
-    costs 2 CPU seconds a million lines. When the last that keeps some ends, all is given back, and from then on large pieces
-    are as soon as they are free: the engine, which comes next, frees many and reuses few.
+    costs 2 CPU seconds a million lines. When the last that keeps some ends, all is given back, and from then on
+    `give_back_what_is_freed` holds.
     """
     _keep(1)
     try:
         yield
     finally:
         _keep(-1)
+
+
+def give_back_what_is_freed() -> None:
+    """From now on large pieces are given back as soon as they are free, unless they are kept: the engine frees many and reuses
+    few.
+    """
+    _keep(0)
 
 
 def _keep(more: int) -> None:

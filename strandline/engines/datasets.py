@@ -12,6 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from strandline.memory import give_arrows_memory_back
+
 _PLAIN, _UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
 _BATCHES = 2
 """Of a file, decoded ahead. By default Arrow decodes up to 16 batches of each of four files at once: some 300 MB, and time."""
@@ -70,6 +72,7 @@ def a_few_at_a_time(files: pads.FileSystemDataset, most: int = _SIDE_BY_SIDE, **
         for batch in part.scanner(**given, batch_readahead=_BATCHES, fragment_readahead=several).to_reader():
             size += batch.nbytes
             yield batch
+        give_arrows_memory_back()
         first += several
         several = max(1, min(_WAITING * len(chosen) // max(size, 1), most))
 

@@ -22,7 +22,7 @@ from sqlglot import exp
 from strandline.engines.datasets import ZonelessFiles, a_few_at_a_time, without_zones
 from strandline.engines.port import Relation, Scan
 from strandline.errors import DataError, StorageError, StrandlineError, TransientError, UsageError
-from strandline.memory import give_arrows_memory_back
+from strandline.memory import give_arrows_memory_back, give_back_what_is_freed
 from strandline.plan.dialect import Dialect
 from strandline.spec.model import FieldType, Grain
 from strandline.units import ENGINE_MEMORY
@@ -293,6 +293,7 @@ class DuckEngine:
             ("enable_external_access", "false"),
             ("lock_configuration", "true"),
         ]
+        give_back_what_is_freed()
         connection = duckdb.connect()
         for name, value in settings:
             connection.execute(f"SET GLOBAL {name} = '{value}'")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 JUDGED = "judged"
 _Whole: TypeAlias = npt.NDArray[np.int64]
+_NOWHERE = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ def write_refused(session: Session, judged: Judged, writer: PartitionedWriter, r
 @dataclass(frozen=True, slots=True)
 class _LinesAt:
     """Of batches of lines, those that stand at some places (landing start and number): most lines of a data set need not reach
-    the engine.
+    the engine. Behind the last of the sorted `intervals` and `wanted` places stands one that no line has.
     """
 
     intervals: _Whole
@@ -208,15 +209,16 @@ class _LinesAt:
     @classmethod
     def of(cls, starts: _Whole, numbers: _Whole) -> _LinesAt:
         intervals, width = np.unique(starts), int(numbers.max(initial=0)) + 1
-        return cls(intervals, width, np.unique(np.searchsorted(intervals, starts) * width + numbers))
+        wanted = np.unique(np.searchsorted(intervals, starts) * width + numbers)
+        return cls(np.append(intervals, _NOWHERE), width, np.append(wanted, _NOWHERE))
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             start, number = _whole(batch["_landing_start"]), _whole(batch["_line"])
             interval = np.searchsorted(self.intervals, start)
-            known = (number < self.width) & (np.append(self.intervals, 0)[interval] == start)
+            known = (number < self.width) & (self.intervals[interval] == start)
             places = interval * self.width + number
-            same = np.append(self.wanted, -1)[np.searchsorted(self.wanted, places)] == places
+            same = self.wanted[np.searchsorted(self.wanted, places)] == places
             chosen = np.flatnonzero(known & same)
             if len(chosen):
                 yield batch.take(pa.array(chosen))
