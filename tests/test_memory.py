@@ -31,6 +31,25 @@ with ExitStack() as outer:
 after = resident() - before
 print(inside, still, after, use())
 """
+GIVEN_BACK = """
+import os
+from strandline.memory import give_back_what_is_freed
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+
+def use():
+    before = resident()
+    for size in (24 << 20, 1 << 20):  # the first tells the C library that such pieces come and go
+        pieces = [b"x" * size for _ in range((40 << 20) // size)]
+        del pieces
+    return resident() - before
+
+if ADVISED:
+    give_back_what_is_freed()
+print(use())
+"""
 FREED_BY_THREADS = """
 import os, threading
 from strandline.memory import keep_freed_memory
@@ -72,3 +91,11 @@ def test_what_many_threads_have_freed_is_given_back() -> None:
     used, after = map(int, spoken.split())
     assert used >= 12 * 16
     assert after <= used / 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="advice to glibc")
+@pytest.mark.parametrize(("advised", "least", "most"), [(True, 0, 8), (False, 30, 60)])
+def test_large_pieces_are_given_back_from_when_it_is_said(advised: bool, least: int, most: int) -> None:
+    code = GIVEN_BACK.replace("ADVISED", str(advised))
+    left = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert least <= left <= most
