@@ -38,7 +38,7 @@ PARTS = "parts"
 TRUSTED_SECONDS = 86_400
 """How long a known version may be followed entry by entry; entries are kept for days, so none can be missing in between."""
 _CHECKPOINT_ENTRIES = 20
-_REPEATED = 128 << 10
+_REPEATED = 512 << 10
 """Bytes of a checkpoint up to which `_head` repeats it: sent with each commit, they save a request of every look."""
 _CRC = 9
 _WRITER_FEATURES = {"appendOnly", "invariants"}
