@@ -7,14 +7,16 @@ import sys
 
 import pytest
 
-FREED = """
+RESIDENT = """
 import os
-from contextlib import ExitStack
-from strandline.memory import give_freed_memory_back, keep_freed_memory
 
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+"""
+FREED = """
+from contextlib import ExitStack
+from strandline.memory import give_freed_memory_back, keep_freed_memory
 
 def use():
     pieces = [b"x" * (1 << 20) for _ in range(48)]
@@ -32,12 +34,7 @@ after = resident() - before
 print(inside, still, after, use())
 """
 GIVEN_BACK = """
-import os
 from strandline.memory import give_back_what_is_freed
-
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
 
 def use():
     before = resident()
@@ -51,12 +48,8 @@ if ADVISED:
 print(use())
 """
 FREED_BY_THREADS = """
-import os, threading
+import threading
 from strandline.memory import keep_freed_memory
-
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
 
 def use():
     pieces = [b"x" * (1 << 20) for _ in range(16)]
@@ -75,10 +68,15 @@ print(used[1] - used[0], resident() - used[0])
 """
 
 
+def said_by(code: str) -> list[int]:
+    """The numbers that a process of its own prints."""
+    told = subprocess.run([sys.executable, "-c", RESIDENT + code], capture_output=True, text=True, check=True).stdout
+    return [int(number) for number in told.split()]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="advice to glibc")
 def test_freed_memory_is_kept_and_given_back() -> None:
-    spoken = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True).stdout
-    inside, still, after, later = map(int, spoken.split())
+    inside, still, after, later = said_by(FREED)
     assert inside >= 40
     assert still >= 40
     assert after <= 8
@@ -87,8 +85,7 @@ def test_freed_memory_is_kept_and_given_back() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="advice to glibc")
 def test_what_many_threads_have_freed_is_given_back() -> None:
-    spoken = subprocess.run([sys.executable, "-c", FREED_BY_THREADS], capture_output=True, text=True, check=True).stdout
-    used, after = map(int, spoken.split())
+    used, after = said_by(FREED_BY_THREADS)
     assert used >= 12 * 16
     assert after <= used / 4
 
@@ -96,6 +93,5 @@ def test_what_many_threads_have_freed_is_given_back() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="advice to glibc")
 @pytest.mark.parametrize(("advised", "least", "most"), [(True, 0, 8), (False, 30, 60)])
 def test_large_pieces_are_given_back_from_when_it_is_said(advised: bool, least: int, most: int) -> None:
-    code = GIVEN_BACK.replace("ADVISED", str(advised))
-    left = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    [left] = said_by(GIVEN_BACK.replace("ADVISED", str(advised)))
     assert least <= left <= most

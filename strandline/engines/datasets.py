@@ -72,7 +72,7 @@ def a_few_at_a_time(files: pads.FileSystemDataset, most: int = _SIDE_BY_SIDE, **
         for batch in part.scanner(**given, batch_readahead=_BATCHES, fragment_readahead=several).to_reader():
             size += batch.nbytes
             yield batch
-        give_arrows_memory_back()
+        give_arrows_memory_back()  # what one group went through would stay beside the next one's
         first += several
         several = max(1, min(_WAITING * len(chosen) // max(size, 1), most))
 
