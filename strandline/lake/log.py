@@ -106,10 +106,10 @@ class Log:
             state = self._applied(state, following)
         return state
 
-    def append(self, state: State, actions: Sequence[Action], note: Mapping[str, str]) -> State | None:
-        """The version after `state` that holds `actions`, or None when another writer has made that version."""
+    def append(self, state: State | None, actions: Sequence[Action], note: Mapping[str, str]) -> State | None:
+        """The version after `state` (None: the first) that holds `actions`; None when another writer has made it."""
         entry = _encoded(actions, note)
-        key = self._key(state.version + 1)
+        key = self._key(state.version + 1 if state else 0)
         if not self._objects.put(key, entry, if_absent=True) and self._objects.get(key) != entry:
             return None  # an answer that got lost makes the second try find its own entry
         after = replace(self._applied(state, entry), seen=time.time())

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 SECONDS = "seconds"
 """What a commit notes of itself: how long it took to decide on it and to write its files."""
 _ATTEMPTS = 12
+_PROTOCOL = {"minReaderVersion": 1, "minWriterVersion": 2}
 _CONFIGURATION = {"delta.checkpointInterval": "20", "delta.logRetentionDuration": "interval 7 days"}
 
 
@@ -129,11 +131,8 @@ class Table:
                 time.sleep(random.uniform(0, min(0.05 * 2**attempt, 3)))
             try:
                 snapshot = known if known is not None and not attempt else self.snapshot()
-                if snapshot is None:
-                    self._create(schema, partition_by)
-                    snapshot = self.snapshot()
-                    if snapshot is None:
-                        continue
+                if snapshot is None and (snapshot := self._create(schema, partition_by)) is None:
+                    continue
                 if missing := [f for f in schema if f.name not in snapshot.schema.names]:
                     self._add_columns(snapshot, missing)
                     continue
@@ -175,19 +174,17 @@ class Table:
         except (DeltaError, OSError) as error:
             raise classified(error, f"vacuum {self.path}") from error
 
-    def _create(self, schema: pa.Schema, partition_by: str | None) -> None:
-        """Make the table, unless another run just did."""
-        try:
-            DeltaTable.create(
-                self.url,
-                schema=schema,
-                partition_by=[partition_by] if partition_by else None,
-                mode="ignore",
-                configuration=_CONFIGURATION,
-                storage_options=self._lake.storage_options,
-            )
-        except (DeltaError, OSError) as error:
-            raise classified(error, f"create {self.path}") from error
+    def _create(self, schema: pa.Schema, partition_by: str | None) -> Snapshot | None:
+        """The table's first version, without rows; None when another writer has made it."""
+        metadata = {
+            "id": str(uuid.uuid4()),
+            "format": {"provider": "parquet", "options": {}},
+            "schemaString": DeltaSchema.from_arrow(schema).to_json(),
+            "partitionColumns": [partition_by] if partition_by else [],
+            "createdTime": int(time.time() * 1000),
+            "configuration": _CONFIGURATION,
+        }
+        return self._append(None, [{"protocol": _PROTOCOL}, {"metaData": metadata}], {"operation": "CREATE TABLE"})
 
     def _add_columns(self, snapshot: Snapshot, missing: Sequence[pa.Field]) -> None:
         added = DeltaSchema.from_arrow(pa.schema([f.with_nullable(True) for f in missing])).fields
@@ -206,9 +203,9 @@ class Table:
         actions += [{"txn": {"appId": name, "version": version}} for name, version in positions.items()]
         return self._append(snapshot, actions, {key: str(value) for key, value in chosen.note.items()})
 
-    def _append(self, snapshot: Snapshot, actions: Sequence[Action], note: Mapping[str, str]) -> Snapshot | None:
+    def _append(self, snapshot: Snapshot | None, actions: Sequence[Action], note: Mapping[str, str]) -> Snapshot | None:
         """The next version with `actions`; None when another writer has made it."""
-        state = self._log.append(snapshot.state, actions, note)
+        state = self._log.append(snapshot.state if snapshot else None, actions, note)
         if state is None:
             return None
         self._lake.states[self.path] = state

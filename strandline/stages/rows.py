@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from strandline.engines.port import Relation, Scan
+from strandline.engines.datasets import a_few_at_a_time
+from strandline.engines.port import Relation
 from strandline.errors import DataError
 from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.plan.dialect import Dialect
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from strandline.lake.parquet import PartitionedWriter
 
 JUDGED = "judged"
+_READ_ROWS, _TOGETHER = 8_192, 32 << 20  # of whole lines: rows read at once, and bytes given to the engine at once
 _Whole: TypeAlias = npt.NDArray[np.int64]
 _NOWHERE = np.iinfo(np.int64).max
 
@@ -187,13 +191,33 @@ def without_repeats(session: Session, stream: Stream, relation: str, names: str)
 
 def write_refused(session: Session, judged: Judged, writer: PartitionedWriter, rows: int) -> None:
     """Write the rows of `refused_rows`, `rows` at once where one process holds them."""
-    if judged.apart is not None:
-        places = session.table(f"SELECT _landing_start, _line FROM {JUDGED} WHERE _verdict IS NOT NULL")
-        columns = ["_landing_start", "_line", *BYTES]
-        at = _LinesAt.of(_whole(places["_landing_start"]), _whole(places["_line"]))
-        schema = pa.schema([judged.apart.schema.field(name) for name in columns])
-        session.register("refused_bytes", Scan(judged.apart, columns, through=at, schema=schema))
-    session.write(refused_rows(judged.judgement, apart=judged.apart is not None), writer, rows)
+    if judged.apart is None:
+        session.write(refused_rows(judged.judgement), writer, rows)
+        return
+    places = session.table(f"SELECT _landing_start, _line FROM {JUDGED} WHERE _verdict IS NOT NULL")
+    at = _LinesAt.of(_whole(places["_landing_start"]), _whole(places["_line"]))
+    sql = refused_rows(judged.judgement, apart=True)
+    lines = a_few_at_a_time(judged.apart, 1, columns=["_landing_start", "_line", *BYTES], batch_size=_READ_ROWS)
+    for some in together(at(lines), _TOGETHER):
+        session.register("refused_bytes", some)
+        session.write(sql, writer, rows)
+
+
+def together(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.Table]:
+    """Lines (`_raw`), in their order, in tables of at most `size` bytes and one line: what an engine joins, it may hold."""
+    some: list[pa.RecordBatch] = []
+    total = 0
+    for batch in batches:
+        ends = total + np.cumsum(_whole(pc.binary_length(batch["_raw"])))
+        first_of_next = np.flatnonzero(np.diff(ends // size, prepend=total // size))
+        for piece, (begin, end) in enumerate(pairwise((0, *first_of_next, len(ends)))):
+            if piece and some:
+                yield pa.Table.from_batches(some)
+                some = []
+            some.append(batch.slice(begin, end - begin))
+        total = int(ends[-1])
+    if some:
+        yield pa.Table.from_batches(some)
 
 
 @dataclass(frozen=True, slots=True)

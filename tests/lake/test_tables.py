@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,6 +132,22 @@ def test_a_race_that_never_ends_is_told_as_transient(table: Table, monkeypatch: 
     snapshot = table.snapshot()
     assert snapshot is not None
     assert 99 not in snapshot.arrow()["writer"].to_pylist()
+
+
+def test_a_table_that_two_make_at_once_is_made_once(tmp_path: Path) -> None:
+    for number in range(20):
+        both = threading.Barrier(2)
+
+        def first(writer: int, both: threading.Barrier = both, path: str = f"made/{number}") -> bool:
+            made = Lake.open(str(tmp_path)).table(path)
+            both.wait()
+            return append(made, row(writer), f"writer {writer}", 1)
+
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(first, range(2))) == [True, True]
+        entries = [path.read_text() for path in (tmp_path / f"made/{number}/_delta_log").glob("*.json")]
+        assert len(entries) == 3
+        assert sum("metaData" in entry for entry in entries) == 1
 
 
 def race(url: str, credentials: S3Credentials | None, writer: int, rounds: int) -> None:

@@ -114,9 +114,6 @@ class CrashingTable(Table):
 
     fuse: Fuse
 
-    def _create(self, *arguments: Any) -> None:
-        self.fuse.around(lambda: super(CrashingTable, self)._create(*arguments))
-
     def vacuum(self, *arguments: Any) -> int:
         """As the table below."""
         gone: int = self.fuse.around(lambda: super(CrashingTable, self).vacuum(*arguments))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from strandline.engines.duckdb import DuckEngine
 from strandline.plan.judge import deduplicate
 from strandline.spec.model import Field, FilesSource, Stream, Team
-from strandline.stages.rows import repeats
+from strandline.stages.rows import repeats, together
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FIELDS = (Field("id", "string", "id"), Field("part", "number", "part"), Field("at", "timestamp", "at"))
@@ -69,3 +69,16 @@ def test_a_line_that_stands_on_both_sides_is_left_once() -> None:
     with ENGINE.session() as session:
         session.register("given_rows", both)
         assert len(session.rows(repeats(STREAM, ENGINE.dialect, "given_rows"))) == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 40), min_size=1, max_size=6), max_size=8), st.integers(1, 50))
+def test_lines_given_together_are_all_lines_in_their_order_and_few_bytes(lengths: list[list[int]], size: int) -> None:
+    lines = [[bytes([65 + n % 26]) * length for length in each] for n, each in enumerate(lengths)]
+    given_lines = [line for each in lines for line in each]
+    tables = list(together((pa.record_batch({"_raw": each}) for each in lines), size))
+    found = [line for each in tables for line in each["_raw"].to_pylist()]
+    assert found == given_lines
+    held = [[len(line) for line in each["_raw"].to_pylist()] for each in tables]
+    assert all(sum(each[1:]) <= size for each in held)
+    assert len(held) <= sum(map(len, given_lines)) // size + 1
