@@ -1,4 +1,8 @@
-"""What a goal found: a line for people, and figures for tables and plots. Kept as JSON, so that goals can be run one by one."""
+"""What a goal found: a line for people, and figures for tables and plots. Kept as JSON, so that goals can be run one by one.
+
+Those of the full size are part of the tree, like the page that is made from them: a goal takes up to an hour, and can be
+measured again anywhere without the others.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from typing import Any, Literal
 from benchmarks.events import HOME
 
 Size = Literal["small", "full"]
+MEASURED = Path(__file__).parent / "measured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +49,14 @@ class Found:
 
 
 def _path(size: Size, number: int) -> Path:
-    return HOME / "results" / size / f"{number}.json"
+    return (MEASURED if size == "full" else HOME / "results") / f"{number}.json"
 
 
 def keep(found: Found) -> None:
     """Write it down, in place of what was measured before."""
     path = _path(found.size, found.number)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(found), indent=1, default=str), encoding="utf-8")
+    path.write_text(json.dumps(asdict(found), indent=1, default=str) + "\n", encoding="utf-8")
 
 
 def kept(size: Size, numbers: Iterable[int]) -> list[Found]:
