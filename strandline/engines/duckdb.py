@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
@@ -21,6 +20,7 @@ from sqlglot import exp
 
 from strandline.engines.datasets import ZonelessFiles, a_few_at_a_time, without_zones
 from strandline.engines.port import Relation, Scan
+from strandline.engines.spill import SpillFolder
 from strandline.errors import DataError, StorageError, StrandlineError, TransientError, UsageError
 from strandline.memory import give_arrows_memory_back, give_back_what_is_freed
 from strandline.plan.dialect import Dialect
@@ -279,12 +279,12 @@ class DuckEngine:
     @cached_property
     def _database(self) -> duckdb.DuckDBPyConnection:
         """An empty database that outlives its sessions: to start one takes longer than most of what they are asked."""
-        spill = tempfile.TemporaryDirectory(prefix="strandline-spill-")
-        weakref.finalize(self, spill.cleanup)
+        spill = SpillFolder()
+        weakref.finalize(self, spill.remove)
         settings = [
             ("memory_limit", self._memory_limit),
             ("threads", str(self._threads)),
-            ("temp_directory", spill.name),
+            ("temp_directory", str(spill.path)),
             ("TimeZone", "UTC"),
             ("preserve_insertion_order", "false"),
             ("python_enable_replacements", "false"),
