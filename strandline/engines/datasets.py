@@ -77,6 +77,12 @@ def a_few_at_a_time(files: pads.FileSystemDataset, most: int = _SIDE_BY_SIDE, **
         several = max(1, min(_WAITING * len(chosen) // max(size, 1), most))
 
 
+def by_row_group(files: pads.FileSystemDataset) -> pads.FileSystemDataset:
+    """The same rows, a row group as if it were a file: Arrow keeps what it has read of a file until it has read all of it."""
+    groups = [group for file in files.get_fragments() for group in file.split_by_row_group()]
+    return pads.FileSystemDataset(groups, files.schema, files.format, files.filesystem)
+
+
 def with_zones(expression: pads.Expression) -> pads.Expression:
     """The expression, every plain timestamp in it taken as UTC.
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from strandline.engines.datasets import a_few_at_a_time
+from strandline.engines.datasets import a_few_at_a_time, by_row_group
 from strandline.engines.port import Relation
 from strandline.errors import DataError
 from strandline.lake.snapshot import DataFile, Snapshot
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from strandline.lake.parquet import PartitionedWriter
 
 JUDGED = "judged"
-_READ_ROWS, _TOGETHER = 8_192, 32 << 20  # of whole lines: rows read at once, and bytes given to the engine at once
+_READ_ROWS, _TOGETHER = 4_096, 8 << 20  # of whole lines: rows read at once, and bytes given to the engine at once
+_REFUSED = "refused_lines"
+_TOLD = "_reason, _reason_field, _reason_detail, _sealed, _header, _landing_end, _source, _source_line, _contract_version"
 _Whole: TypeAlias = npt.NDArray[np.int64]
 _NOWHERE = np.iinfo(np.int64).max
 
@@ -135,7 +137,8 @@ def check_fail_rules(stream: Stream, session: Session, judgement: Judgement) -> 
 def refused_rows(judgement: Judgement, *, apart: bool = False) -> str:
     """The SQL of the refused lines of `judged` in the quarantine schema, in line order.
 
-    With `apart` the raw bytes come from the relation `refused_bytes`, in no order: to sort them would be to hold them all.
+    With `apart` the lines stand in the relation `refused_lines` and the raw bytes in `refused_bytes`, and come in no order: to
+    sort them would be to hold them all.
     """
 
     def cases(values: Sequence[str | None]) -> str:
@@ -145,9 +148,8 @@ def refused_rows(judgement: Judgement, *, apart: bool = False) -> str:
     verdicts = judgement.verdicts
     source, last = JUDGED, " ORDER BY landing_date, _landing_start, _line"
     if apart:
-        same = "b._landing_start = refused._landing_start AND b._line = refused._line"
-        refused = f"(SELECT * FROM {JUDGED} WHERE _verdict IS NOT NULL) AS refused"
-        source, last = f"(SELECT refused.*, b._raw, b._digest FROM refused_bytes AS b JOIN {refused} ON {same}) AS r", ""
+        same = "b._landing_start = a._landing_start AND b._line = a._line"
+        source, last = f"(SELECT a.*, b._raw, b._digest FROM refused_bytes AS b JOIN {_REFUSED} AS a ON {same}) AS r", ""
     return (
         f"SELECT CAST(_landing_start AS DATE) AS landing_date, COALESCE(CASE WHEN _verdict = 0 THEN _reason END, "
         f"{cases([v.reason for v in verdicts])}) AS _reason, "
@@ -194,10 +196,13 @@ def write_refused(session: Session, judged: Judged, writer: PartitionedWriter, r
     if judged.apart is None:
         session.write(refused_rows(judged.judgement), writer, rows)
         return
-    places = session.table(f"SELECT _landing_start, _line FROM {JUDGED} WHERE _verdict IS NOT NULL")
+    refused = f"FROM {JUDGED} WHERE _verdict IS NOT NULL"
+    session.materialise(_REFUSED, f"SELECT _verdict, _landing_start, _line, {_TOLD} {refused}")
+    places = session.table(f"SELECT _landing_start, _line FROM {_REFUSED}")
     at = _LinesAt.of(_whole(places["_landing_start"]), _whole(places["_line"]))
     sql = refused_rows(judged.judgement, apart=True)
-    lines = a_few_at_a_time(judged.apart, 1, columns=["_landing_start", "_line", *BYTES], batch_size=_READ_ROWS)
+    columns = ["_landing_start", "_line", *BYTES]
+    lines = a_few_at_a_time(by_row_group(judged.apart), 1, columns=columns, batch_size=_READ_ROWS)
     for some in together(at(lines), _TOGETHER):
         session.register("refused_bytes", some)
         session.write(sql, writer, rows)
