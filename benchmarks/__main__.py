@@ -14,7 +14,7 @@ from importlib import import_module
 from benchmarks.results import Size, keep, kept
 
 MODULES = {
-    1: "throughput", 2: "throughput", 3: "throughput", 4: "ingest", 5: "refresh", 6: "parsing", 7: "end_to_end", 8: "requests",
+    1: "throughput", 2: "throughput", 3: "memory", 4: "ingest", 5: "refresh", 6: "parsing", 7: "end_to_end", 8: "requests",
     9: "scaling",
 }  # fmt: skip
 

@@ -81,7 +81,10 @@ def _plots(found: Found) -> list[str]:
     """The names of the plots of a goal, written as SVG."""
     if found.number == 1:
         rows = found.tables["Source files to gold"]
-        return [*_seconds(rows), *_memory(rows)]
+        return _seconds(rows)
+    if found.number == 3:
+        rows = found.tables["Peak memory from files to gold"]
+        return [_plot("memory", _line("Peak memory of the process tree, MB", rows, "lines", "peak_mb"))]
     if found.number == 4:
         rows = found.tables["Requests of generate + land by commits"]
         return [_plot("requests_by_commits", _line("S3 requests of a run of generate + land", rows, "commits", "mean"))]
@@ -110,11 +113,6 @@ def _seconds(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         title = f"Seconds from source files to gold, {lines:,} events (shorter is better)"
         names.append(_plot(f"seconds_{lines}", _bars(title, some, "wall_s")))
     return names
-
-
-def _memory(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    ours = [row for row in rows if row["who"] == OURS]
-    return [_plot("memory", _line("Peak memory of the process tree, MB", ours, "lines", "peak_mb"))] if len(ours) > 1 else []
 
 
 def _bars(title: str, rows: Sequence[Mapping[str, Any]], value: str) -> dict[str, Any]:

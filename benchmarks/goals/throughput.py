@@ -1,4 +1,4 @@
-"""Goals 1, 2 and 3: from source files to gold, against what one would write by hand and the limit, and its memory."""
+"""Goals 1 and 2: from source files to gold, against what one would write by hand and the limit."""
 
 from __future__ import annotations
 
@@ -26,18 +26,16 @@ PEERS = {
 OURS, LIMIT, NAIVE = "Strandline", "limit", "pandas + CSV"
 REPETITIONS = {"small": 5, "full": 5}
 SIZES: Mapping[Size, tuple[int, ...]] = {"small": (100_000,), "full": (1_000_000, 10_000_000)}
-MEMORY: Mapping[Size, tuple[int, ...]] = {"small": (100_000, 1_000_000), "full": (1_000_000, 10_000_000, 30_000_000)}
 LARGE = 5_000_000
 """From here on: 3 runs without a warm-up, and without the peers that would need more memory or hours than there are."""
 TOO_LARGE = {
     "pandas + CSV": "holds all rows as objects (about 5 GB a million)",
     "pandas + orjson + Parquet": "takes one core and several times as long as the fastest at a million",
 }
-MEMORY_AIM = 1200.0
 
 
 def measure(size: Size) -> Iterator[Found]:
-    """Goals 1 to 3, anew after each number of events, so that hours of measuring are not lost with the last of them; raises
+    """Goals 1 and 2, anew after each number of events, so that hours of measuring are not lost with the last of them; raises
     `Void` when two contestants disagree about the result.
     """
     rows: list[dict[str, Any]] = []
@@ -45,10 +43,6 @@ def measure(size: Size) -> Iterator[Found]:
     for lines in SIZES[size]:
         rows += _compared(size, day(lines), skipped)
         yield from _found(size, rows, skipped)
-    for lines in MEMORY[size]:
-        if lines not in SIZES[size]:
-            rows.append(_alone(day(lines)))
-            yield from _found(size, rows, skipped)
 
 
 def _found(size: Size, rows: list[dict[str, Any]], skipped: Mapping[str, str]) -> Iterator[Found]:
@@ -56,7 +50,6 @@ def _found(size: Size, rows: list[dict[str, Any]], skipped: Mapping[str, str]) -
     notes = [{"who": who, "why": why} for who, why in skipped.items()]
     yield Found(1, size, _against_peers(rows), {"Source files to gold": rows, "Not run": notes}, here)
     yield Found(2, size, _against_limit(rows), {}, here)
-    yield Found(3, size, _memory(rows), {}, here)
 
 
 def spark_python() -> str | None:
@@ -73,7 +66,7 @@ def spark_python() -> str | None:
 
 
 def _compared(size: Size, given: Day, skipped: dict[str, str]) -> list[dict[str, Any]]:
-    contestants: dict[str, Callable[[], Run]] = {OURS: partial(_ours, given), LIMIT: partial(_limit, given)}
+    contestants: dict[str, Callable[[], Run]] = {OURS: partial(ours, given), LIMIT: partial(_limit, given)}
     spark = spark_python()
     for who, module in PEERS.items():
         if given.lines >= LARGE and who in TOO_LARGE:
@@ -86,8 +79,8 @@ def _compared(size: Size, given: Day, skipped: dict[str, str]) -> list[dict[str,
     is_large = given.lines >= LARGE
     gave_up: dict[str, str] = {}
     runs = alternating(contestants, 3 if is_large else REPETITIONS[size], warm_up=not is_large, gave_up=gave_up)
-    if ours := gave_up.keys() & {OURS, LIMIT}:
-        raise Failed("; ".join(gave_up[who] for who in ours))
+    if needed := gave_up.keys() & {OURS, LIMIT}:
+        raise Failed("; ".join(gave_up[who] for who in needed))
     skipped |= {f"{who}, {given.lines:,} events": f"failed: {why.strip()[-200:]}" for who, why in gave_up.items()}
     check_same(given, {who: each[-1].printed for who, each in runs.items() if who != LIMIT})
     shutil.rmtree(HOME / "out")  # tens of GB at the large sizes
@@ -109,11 +102,8 @@ def _row(given: Day, who: str, runs: list[Run]) -> dict[str, Any]:
     }
 
 
-def _alone(given: Day) -> dict[str, Any]:
-    return _row(given, OURS, [_ours(given)])
-
-
-def _ours(given: Day) -> Run:
+def ours(given: Day) -> Run:
+    """One run of ours, in a process of its own; what it wrote stays until the next."""
     return run([sys.executable, "-m", "benchmarks.ours", str(given.lines), str(_empty("ours"))])
 
 
@@ -185,10 +175,3 @@ def _verdict(goal: str, what: str, figure: str, aim: str, met: bool, ours: dict[
 
 
 LIMIT_STEPS = ("decompress_s", "parse_s", "write_s")
-
-
-def _memory(rows: list[dict[str, Any]]) -> list[Verdict]:
-    ours = sorted((row["lines"], row["peak_mb"]) for row in rows if row["who"] == OURS)
-    told = ", ".join(f"{peak:,} MB at {lines:,}" for lines, peak in ours)
-    most = max(peak for _, peak in ours)
-    return [Verdict("3", "peak memory of the process tree", told, "<= 1,200 MB, flat", most <= MEMORY_AIM)]
