@@ -77,10 +77,21 @@ def a_few_at_a_time(files: pads.FileSystemDataset, most: int = _SIDE_BY_SIDE, **
         several = max(1, min(_WAITING * len(chosen) // max(size, 1), most))
 
 
-def by_row_group(files: pads.FileSystemDataset) -> pads.FileSystemDataset:
-    """The same rows, a row group as if it were a file: Arrow keeps what it has read of a file until it has read all of it."""
-    groups = [group for file in files.get_fragments() for group in file.split_by_row_group()]
-    return pads.FileSystemDataset(groups, files.schema, files.format, files.filesystem)
+def in_pieces(files: pads.FileSystemDataset, size: int) -> pads.FileSystemDataset:
+    """The same rows, every few row groups (`size` bytes of values, or one) as if they were a file: Arrow keeps what it has read
+    of a file until it has read all of it.
+    """
+    pieces = []
+    for file in files.get_fragments():
+        ids, held = [], 0
+        for group in file.row_groups:
+            if ids and held + group.total_byte_size > size:
+                pieces.append(file.subset(row_group_ids=ids))
+                ids, held = [], 0
+            ids.append(group.id)
+            held += group.total_byte_size
+        pieces.append(file.subset(row_group_ids=ids))
+    return pads.FileSystemDataset(pieces, files.schema, files.format, files.filesystem)
 
 
 def with_zones(expression: pads.Expression) -> pads.Expression:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from strandline.engines.datasets import a_few_at_a_time, by_row_group
+from strandline.engines.datasets import a_few_at_a_time, in_pieces
 from strandline.engines.port import Relation
 from strandline.errors import DataError
 from strandline.lake.snapshot import DataFile, Snapshot
@@ -28,7 +28,11 @@ if TYPE_CHECKING:
     from strandline.lake.parquet import PartitionedWriter
 
 JUDGED = "judged"
-_READ_ROWS, _TOGETHER = 4_096, 8 << 20  # of whole lines: rows read at once, and bytes given to the engine at once
+_READ, _READ_ROWS, _TOGETHER = (
+    32 << 20,
+    4_096,
+    8 << 20,
+)  # of whole lines: bytes and rows read at once, bytes the engine joins at once
 _REFUSED = "refused_lines"
 _TOLD = "_reason, _reason_field, _reason_detail, _sealed, _header, _landing_end, _source, _source_line, _contract_version"
 _Whole: TypeAlias = npt.NDArray[np.int64]
@@ -202,7 +206,7 @@ def write_refused(session: Session, judged: Judged, writer: PartitionedWriter, r
     at = _LinesAt.of(_whole(places["_landing_start"]), _whole(places["_line"]))
     sql = refused_rows(judged.judgement, apart=True)
     columns = ["_landing_start", "_line", *BYTES]
-    lines = a_few_at_a_time(by_row_group(judged.apart), 1, columns=columns, batch_size=_READ_ROWS)
+    lines = a_few_at_a_time(in_pieces(judged.apart, _READ), 1, columns=columns, batch_size=_READ_ROWS)
     for some in together(at(lines), _TOGETHER):
         session.register("refused_bytes", some)
         session.write(sql, writer, rows)
