@@ -83,7 +83,8 @@ def in_pieces(files: pads.FileSystemDataset, size: int) -> pads.FileSystemDatase
     """
     pieces = []
     for file in files.get_fragments():
-        ids, held = [], 0
+        ids: list[int] = []
+        held = 0
         for group in file.row_groups:
             if ids and held + group.total_byte_size > size:
                 pieces.append(file.subset(row_group_ids=ids))
