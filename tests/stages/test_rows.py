@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strandline.engines.datasets import in_pieces
 from strandline.engines.duckdb import DuckEngine
 from strandline.plan.judge import deduplicate
 from strandline.spec.model import Field, FilesSource, Stream, Team
@@ -82,3 +85,16 @@ def test_lines_given_together_are_all_lines_in_their_order_and_few_bytes(lengths
     held = [[len(line) for line in each["_raw"].to_pylist()] for each in tables]
     assert all(sum(each[1:]) <= size for each in held)
     assert len(held) <= sum(map(len, given_lines)) // size + 1
+
+
+def test_files_in_pieces_hold_the_same_rows_in_their_order(tmp_path: Path) -> None:
+    rows = pa.table({"a": range(1000)})
+    pq.write_table(rows, tmp_path / "1.parquet", row_group_size=100)
+    pq.write_table(rows.slice(0, 0), tmp_path / "2.parquet")
+    pq.write_table(rows.slice(0, 7), tmp_path / "3.parquet")
+    files = pads.dataset([str(tmp_path / f"{n}.parquet") for n in (1, 2, 3)])
+    for size, pieces in ((1, 12), (2_000, 7), (1 << 30, 3)):
+        found = in_pieces(files, size)
+        assert len(list(found.get_fragments())) == pieces
+        assert found.to_table().equals(files.to_table())
+        assert in_pieces(found, 1).to_table().equals(files.to_table())
