@@ -17,7 +17,7 @@ import pyarrow.dataset as pads
 from strandline.engines.datasets import a_few_at_a_time, in_pieces
 from strandline.engines.port import Relation
 from strandline.errors import DataError
-from strandline.lake.snapshot import DataFile, Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot, reading
 from strandline.plan.dialect import Dialect
 from strandline.plan.judge import BYTES, Judgement, judge, ranked
 from strandline.spec.model import Budget, Stream
@@ -28,11 +28,8 @@ if TYPE_CHECKING:
     from strandline.lake.parquet import PartitionedWriter
 
 JUDGED = "judged"
-_READ, _READ_ROWS, _TOGETHER = (
-    32 << 20,
-    4_096,
-    8 << 20,
-)  # of whole lines: bytes and rows read at once, bytes the engine joins at once
+_READ, _READ_ROWS = 32 << 20, 4_096  # bytes of row groups and rows of whole lines, read at once
+_TOGETHER = 8 << 20  # bytes of whole lines, given to the engine at once
 _REFUSED = "refused_lines"
 _TOLD = "_reason, _reason_field, _reason_detail, _sealed, _header, _landing_end, _source, _source_line, _contract_version"
 _Whole: TypeAlias = npt.NDArray[np.int64]
@@ -205,11 +202,16 @@ def write_refused(session: Session, judged: Judged, writer: PartitionedWriter, r
     places = session.table(f"SELECT _landing_start, _line FROM {_REFUSED}")
     at = _LinesAt.of(_whole(places["_landing_start"]), _whole(places["_line"]))
     sql = refused_rows(judged.judgement, apart=True)
-    columns = ["_landing_start", "_line", *BYTES]
-    lines = a_few_at_a_time(in_pieces(judged.apart, _READ), 1, columns=columns, batch_size=_READ_ROWS)
-    for some in together(at(lines), _TOGETHER):
+    for some in together(at(bytes_of(judged.apart)), _TOGETHER):
         session.register("refused_bytes", some)
         session.write(sql, writer, rows)
+
+
+def bytes_of(lines: pads.FileSystemDataset) -> Iterator[pa.RecordBatch]:
+    """The places and bytes of landed lines; what goes wrong while they are read is told as ours, as the engine tells it."""
+    columns = ["_landing_start", "_line", *BYTES]
+    with reading("the bytes of refused lines"):
+        yield from a_few_at_a_time(in_pieces(lines, _READ), 1, columns=columns, batch_size=_READ_ROWS)
 
 
 def together(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.Table]:

@@ -10,14 +10,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strandline.engines.datasets import in_pieces
 from strandline.engines.duckdb import DuckEngine
+from strandline.errors import StorageError
 from strandline.plan.judge import deduplicate
 from strandline.spec.model import Field, FilesSource, Stream, Team
-from strandline.stages.rows import repeats, together
+from strandline.stages.rows import bytes_of, repeats, together
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FIELDS = (Field("id", "string", "id"), Field("part", "number", "part"), Field("at", "timestamp", "at"))
@@ -98,3 +100,16 @@ def test_files_in_pieces_hold_the_same_rows_in_their_order(tmp_path: Path) -> No
         assert len(list(found.get_fragments())) == pieces
         assert found.to_table().equals(files.to_table())
         assert in_pieces(found, 1).to_table().equals(files.to_table())
+
+
+def test_damage_that_is_met_where_refused_bytes_are_read_is_told_as_damage(tmp_path: Path) -> None:
+    line = {"_raw": b"x" * 5_000, "_digest": b"d" * 32, "_landing_start": START, "_line": 1}
+    path = tmp_path / "1.parquet"
+    pq.write_table(pa.Table.from_pylist([line]), path, compression="none", use_dictionary=False, write_page_checksum=True)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"x" * 1_000) + 500] ^= 1
+    path.write_bytes(data)
+    options = pads.ParquetFragmentScanOptions(page_checksum_verification=True)
+    files = pads.dataset([str(path)], format=pads.ParquetFileFormat(default_fragment_scan_options=options))
+    with pytest.raises(StorageError, match="the bytes of refused lines"):
+        list(bytes_of(files))
