@@ -21,7 +21,7 @@ MEASURED = Path(__file__).parent / "measured"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One line of the end: the `figure`, the `goal`, whether it is met (None: not measured) and what is in the way."""
+    """One line of the end: the `figure`, the `goal`, whether it is met (None: nobody can tell) and what is in the way."""
 
     goal: str
     what: str
@@ -32,7 +32,7 @@ class Verdict:
 
     def line(self) -> str:
         """The line for people."""
-        mark = {True: "met", False: "NOT MET", None: "not measured"}[self.met]
+        mark = {True: "met", False: "NOT MET", None: "-"}[self.met]
         return f"{self.goal:>2}  {self.what}: {self.figure} (goal: {self.aim}): {mark}" + (f"; {self.why}" if self.why else "")
 
 

@@ -11,10 +11,10 @@ the merge after it reconciles, audit recomputes it and maintain tidies up. Each 
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -165,8 +165,15 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.step_costs", description="What each step costs, as JSON.")
+    parser.add_argument("numbers", type=int, nargs="*", metavar="NUMBER", help="events a day, or with --requests micro-batches")
+    parser.add_argument("--requests", action="store_true", help="count requests to an S3 server instead of CPU and memory")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    counting = "--requests" in sys.argv[1:]
-    numbers = [int(each) for each in sys.argv[1:] if each.isdecimal()] or ([96, 288] if counting else [28_800, 288_000])
-    for each in numbers:
-        print(json.dumps({**(requests(each) if counting else costs(each)), "machine": machine()}), flush=True)
+    arguments = _arguments()
+    measured = requests if arguments.requests else costs
+    for each in arguments.numbers or ([96, 288] if arguments.requests else [28_800, 288_000]):
+        print(json.dumps({**measured(each), "machine": machine()}), flush=True)

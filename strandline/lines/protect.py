@@ -6,7 +6,6 @@ and every other byte stays; a line that the strict parser refuses is sealed whol
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -28,24 +27,18 @@ _LONG = 128  # characters of the longest value whose token is remembered
 
 
 class ProtectedLine(NamedTuple):
-    """A line as it may be written. `digest` is of the original bytes, 64 hex digits: SHA-256, keyed (HMAC) in a protected
-    stream.
+    """A line as it may be written. `digest`, in a protected stream, is the keyed SHA-256 (HMAC) of the original bytes, 64 hex
+    digits; None in others, where `raw` is the original.
 
     For a sealed line `reason`, `reason_field` and `reason_detail` say why the original was refused; otherwise they are None.
     """
 
     raw: bytes
-    digest: str
+    digest: str | None
     sealed: bool
     reason: str | None = None
     reason_field: str | None = None
     reason_detail: str | None = None
-
-
-def plain_digests(raws: Iterable[bytes]) -> list[str]:
-    """The digests of lines of a stream without protected fields."""
-    sha256 = hashlib.sha256
-    return [sha256(raw).hexdigest() for raw in raws]
 
 
 class Protector:
@@ -67,7 +60,7 @@ class Protector:
     def protect(self, line: RawLine) -> ProtectedLine:
         """The line as it may be written. The same line always gives the same result."""
         if not self._fields:
-            return ProtectedLine(line.raw, hashlib.sha256(line.raw).hexdigest(), False)
+            return ProtectedLine(line.raw, None, False)
         digest = hmac.digest(self._digest_key, line.raw, "sha256").hex()
         found = self._json(line.raw) if line.header is None else self._csv(line.raw, line.header)
         if isinstance(found, Refusal):
@@ -75,11 +68,8 @@ class Protector:
         return ProtectedLine(found, digest, False)
 
     def protect_many(self, lines: Iterable[RawLine]) -> list[ProtectedLine]:
-        """`protect` for each line, in order; next to free for a stream without protected fields."""
-        if self._fields:
-            return [self.protect(line) for line in lines]
-        sha256 = hashlib.sha256
-        return [ProtectedLine(line[0], sha256(line[0]).hexdigest(), False) for line in lines]
+        """`protect` for each line, in order."""
+        return [self.protect(line) for line in lines]
 
     def unseal(self, raw: bytes) -> bytes:
         """The exact bytes of a sealed line; raises DataError when it is damaged or was sealed under another key."""

@@ -11,6 +11,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -228,7 +229,7 @@ def landed_rows(stream: Stream, interval: Interval, batch: pa.RecordBatch, first
         schemas.LANDING_DATE: pa.repeat(pa.scalar(interval.landing_date, pa.date32()), size),
         "_landing_start": pa.repeat(pa.scalar(interval.start, schemas.MOMENT), size),
         "_landing_end": pa.repeat(pa.scalar(interval.end, schemas.MOMENT), size),
-        "_line": pa.array(range(first, first + size), pa.int64()),
+        "_line": pa.array(np.arange(first, first + size)),
         "_source": batch["source"],
         "_source_line": batch["source_line"],
         "_header": batch["header"],

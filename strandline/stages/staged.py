@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.ipc as ipc
 
@@ -20,7 +21,7 @@ from strandline.errors import StorageError
 from strandline.intervals import Interval
 from strandline.lake.objects import Objects
 from strandline.lake.paths import staged_prefix, staging
-from strandline.lines.protect import ProtectedLine, plain_digests
+from strandline.lines.protect import ProtectedLine
 from strandline.plan.schemas import STAGED
 from strandline.sources.source import LineBlock, RawLine
 
@@ -89,8 +90,7 @@ def plain_batches(block: LineBlock) -> Iterator[pa.RecordBatch]:
         columns = {
             "raw": raws,
             "source": pa.repeat(pa.scalar(block.source), size),
-            "source_line": pa.array(range(block.first + start, block.first + start + size), pa.int64()),
-            "digest": pa.array(plain_digests(raws.to_pylist()), pa.string()),
+            "source_line": pa.array(np.arange(block.first + start, block.first + start + size)),
             "sealed": pa.repeat(pa.scalar(False), size),
         }
         given = [columns[f.name] if f.name in columns else pa.nulls(size, f.type) for f in STAGED]

@@ -160,10 +160,11 @@ def test_a_changed_byte_of_a_sealed_line_is_found() -> None:
             protector.unseal(short)
 
 
-def test_the_digest_is_keyed_in_a_protected_stream_and_plain_sha256_elsewhere() -> None:
+def test_a_protected_stream_keeps_a_keyed_digest_of_the_original_and_others_the_original_itself() -> None:
     raw = b'{"id":"a"}'
-    assert Protector(poisoned(), KeyRing({})).protect(RawLine(raw, "s", 1, None)).digest == hashlib.sha256(raw).hexdigest()
+    assert Protector(poisoned(), KeyRing({})).protect(RawLine(raw, "s", 1, None)) == (raw, None, False, None, None, None)
     keyed = protect(raw).digest
+    assert keyed is not None
     assert len(keyed) == 64
     assert keyed != hashlib.sha256(raw).hexdigest()
     assert keyed == protect(raw).digest != protect(raw + b" ").digest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -99,7 +98,7 @@ def test_every_kind_of_bad_line_is_kept_with_reason_and_origin(tmp_path: Path, r
         assert (row["_source"], row["_source_line"], row["_line"]) == ("mixed.ndjson", 2 * number + 2, 2 * number + 2)
         assert (row["_landing_start"], row["_landing_end"]) == (interval(0).start, interval(0).end)
         assert row["_contract_version"] == "2.3.0"
-        assert row["_digest"] == hashlib.sha256(BAD[number][0]).hexdigest()
+        assert row["_digest"] is None
     assert refused[-1]["_rule"] == "not_freezing"
 
 
