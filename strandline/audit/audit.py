@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from strandline.audit.base import find_base, keep
 from strandline.audit.compare import Difference, compare
-from strandline.audit.recompute import RECOMPUTED, recompute_all, recompute_new
+from strandline.audit.recompute import RECOMPUTED, Changed, Recompute
 from strandline.audit.sides import Side, sides_now
 from strandline.lake import paths
 from strandline.lake.snapshot import Snapshot
@@ -28,6 +28,7 @@ from strandline.plan.aggregate import aggregate
 from strandline.status import balance
 
 if TYPE_CHECKING:
+    from strandline.engines.port import Session
     from strandline.runtime import Runtime
     from strandline.spec.model import Stream
 
@@ -55,7 +56,6 @@ class Audit:
 
 @dataclass
 class _Findings:
-    lines: int = 0
     rows: int = 0
     differences: list[Difference] = field(default_factory=list)
 
@@ -71,40 +71,33 @@ def audit(runtime: Runtime, stream: Stream, *, fast: bool = False, whole_every: 
     realtime = runtime.lake.table(paths.realtime(stream.name)).snapshot()
     base = find_base(runtime, stream, sides, realtime, whole_every) if whole_every else None
     findings = _Findings()
-    for number, side in enumerate(sides):
-        _audit_side(runtime, stream, side, base.sides[number] if base else None, realtime, fast, findings)
+    with runtime.engine_of(stream).session() as session:
+        recompute = Recompute(runtime, session, stream, realtime, sides, base.sides if base else ())
+        for number, side in enumerate(sides):
+            _audit_side(session, stream, side, recompute.events(number), fast, findings)
     faults = balance(runtime, stream).faults
     versions = {path: version for side in sides for path, version in side.versions.items()}
     if realtime is not None:
         versions[realtime.path] = realtime.version
     told = (tuple(findings.differences), tuple(faults), base.audited_at if base else None)
-    found = Audit(stream.name, findings.lines, findings.rows, versions, *told)
+    found = Audit(stream.name, recompute.lines, findings.rows, versions, *told)
     keep(runtime, stream, found, base)
     return found
 
 
-def _audit_side(
-    runtime: Runtime, stream: Stream, side: Side, then: Side | None, realtime: Snapshot | None, fast: bool, findings: _Findings
-) -> None:
-    with runtime.engine_of(stream).session() as session:
-        changed = None
-        if then is None or realtime is None:
-            findings.lines = recompute_all(runtime, session, stream, side, realtime)
-        else:
-            findings.lines, changed = recompute_new(runtime, session, stream, then, side, realtime)
+def _audit_side(session: Session, stream: Stream, side: Side, changed: Changed | None, fast: bool, findings: _Findings) -> None:
+    def hold(held: Snapshot, schema: pa.Schema, computed: str, days: Collection[date] | None) -> None:
+        findings.rows += held.rows if days is None else sum(file.rows for file in held.files_of(days))
+        findings.differences += compare(session, stream, held, schema, computed, dates=days, fast=fast)
 
-        def hold(held: Snapshot, schema: pa.Schema, computed: str, days: Collection[date] | None) -> None:
-            findings.rows += held.rows if days is None else sum(file.rows for file in held.files_of(days))
-            findings.differences += compare(session, stream, held, schema, computed, dates=days, fast=fast)
-
-        days = changed.days if changed else None
-        hold(side.events, schemas.silver(stream), f"(SELECT * FROM {RECOMPUTED}{_of(days)}) AS r", days)
-        for table in stream.gold:
-            if table.name in side.aggregates:
-                starts = changed.starts[table.name] if changed else None
-                sql = aggregate(stream, table, session.dialect, RECOMPUTED)
-                session.materialise("computed", f"SELECT * FROM ({sql}) AS r{_of(starts)}")
-                hold(side.aggregates[table.name], schemas.gold(stream, table), "computed", starts)
+    days = changed.days if changed else None
+    hold(side.events, schemas.silver(stream), f"(SELECT * FROM {RECOMPUTED}{_of(days)}) AS r", days)
+    for table in stream.gold:
+        if table.name in side.aggregates:
+            starts = changed.starts[table.name] if changed else None
+            sql = aggregate(stream, table, session.dialect, RECOMPUTED)
+            session.materialise("computed", f"SELECT * FROM ({sql}) AS r{_of(starts)}")
+            hold(side.aggregates[table.name], schemas.gold(stream, table), "computed", starts)
 
 
 def _of(days: Collection[date] | None) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.dataset as pads
@@ -28,15 +28,7 @@ if TYPE_CHECKING:
     from strandline.spec.model import Stream
 
 RECOMPUTED = "recomputed"
-
-
-def recompute_all(runtime: Runtime, session: Session, stream: Stream, side: Side, realtime: Snapshot | None) -> int:
-    """How many lines the side has taken, of realtime files and of bronze where retention took them. Makes the relation
-    `recomputed`: all their good events.
-    """
-    lines = _judge(runtime, session, stream, _all_lines(runtime, stream, side, realtime))
-    _deduplicate(session, stream, _good(session, stream))
-    return lines
+_Taken: TypeAlias = Callable[[DataFile], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,42 +39,100 @@ class Changed:
     starts: Mapping[str, set[date]]
 
 
-def recompute_new(
-    runtime: Runtime, session: Session, stream: Stream, then: Side, now: Side, realtime: Snapshot
-) -> tuple[int, Changed]:
-    """How many lines the side has taken since `then`, and what may have changed with them. Makes the relation `recomputed`:
-    the good events of these days and of all their windows, from the rows of then and the new lines.
+class Recompute:
+    """The lines that the sides have taken, of realtime files and of bronze where retention took them: parsed and judged once,
+    in one session. `lines`: how many they are.
+
+    With `then`, the same sides at an earlier audit that agreed, they are the lines since.
     """
-    files = [file for file in realtime.files if now.has_taken(file) and not then.has_taken(file)]
-    scan = _scan(stream, realtime, files, pads.field("_line") > 0)
-    lines = _judge(runtime, session, stream, [scan] if scan else [])
-    changed = _changed(session, stream, then, now)
-    read = changed.days.union(*(source_dates(changed.starts[t.name], t.grain) for t in stream.gold if t.name in changed.starts))
-    session.register("proven", with_columns(then.events.dataset(read), schemas.silver(stream)))
-    names = _names(session, stream)
-    _deduplicate(session, stream, f"(SELECT {names} FROM {_good(session, stream)} UNION ALL SELECT {names} FROM proven) AS e")
-    return lines, changed
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        session: Session,
+        stream: Stream,
+        realtime: Snapshot | None,
+        now: Sequence[Side],
+        then: Sequence[Side],
+    ) -> None:
+        self._session, self._stream, self._now, self._then = session, stream, now, then
+        self._taken = [_since(*both) for both in zip(now, then, strict=True)] if then else [side.has_taken for side in now]
+        files = realtime.files if realtime else []
+        self._files = [file for file in files if any(taken(file) for taken in self._taken)]
+        scans = []
+        if realtime is not None and now:
+            scans.append(_scan(stream, realtime, self._files, _LINES))
+            scans += [] if then else [_expired(runtime, stream, realtime)]
+        self.lines = _judge(runtime, session, stream, [scan for scan in scans if scan is not None])
+        self._left_out: set[datetime] | None = None
+
+    def events(self, number: int) -> Changed | None:
+        """Make the relation `recomputed`: all good events of the side `number`.
+
+        With an earlier audit: those of the days that may have changed since, which are given, and of all their windows, from
+        the rows of then and the new lines.
+        """
+        same = self._leave_out(self._taken[number])
+        if self._then:
+            return self._new_events(self._then[number], self._now[number])
+        if not same:
+            self._deduplicate(self._good)
+        return None
+
+    def _leave_out(self, taken: _Taken) -> bool:
+        """Leave the landings out that this side has not taken; whether they are the same as before."""
+        starts = {file.minimum["_landing_start"] for file in self._files if not taken(file)}
+        same, self._left_out = starts == self._left_out, starts
+        self._session.register("left_out", pa.table({"_landing_start": pa.array(sorted(starts), schemas.MOMENT)}))
+        return same
+
+    def _new_events(self, then: Side, now: Side) -> Changed:
+        changed = self._changed(then, now)
+        stream, starts = self._stream, changed.starts
+        read = changed.days.union(*(source_dates(starts[t.name], t.grain) for t in stream.gold if t.name in starts))
+        self._session.register("proven", with_columns(then.events.dataset(read), schemas.silver(stream)))
+        self._deduplicate(f"(SELECT {self._names} FROM {self._good} UNION ALL SELECT {self._names} FROM proven) AS e")
+        return changed
+
+    def _changed(self, then: Side, now: Side) -> Changed:
+        """The days of new good events, of earlier events that these may be versions of, and those whose files are others; the
+        windows of these, and aggregates' days whose files are others.
+        """
+        session, stream, good = self._session, self._stream, self._good
+        days = {row["event_date"] for row in session.rows(f"SELECT DISTINCT event_date FROM {good}")}
+        if stream.deduplicate_within != "event_date":
+            key = [session.dialect.quote(name) for name in stream.primary_key]
+            session.register("proven_keys", then.events.dataset())
+            same = " AND ".join(f"t.{name} = good.{name}" for name in key)
+            found = session.rows(f"SELECT DISTINCT t.event_date FROM proven_keys AS t JOIN {good} ON {same}")
+            days |= {row["event_date"] for row in found}
+        days |= _rewritten(then.events, now.events)
+        starts = {
+            table.name: window_dates(days, table.grain) | _rewritten(then.aggregates[table.name], now.aggregates[table.name])
+            for table in stream.gold
+            if table.name in now.aggregates
+        }
+        return Changed(days, starts)
+
+    @property
+    def _names(self) -> str:
+        return ", ".join(self._session.dialect.quote(name) for name in schemas.silver(self._stream).names)
+
+    @property
+    def _good(self) -> str:
+        left_out = "SELECT 1 FROM left_out AS l WHERE l._landing_start = j._landing_start"
+        return f"(SELECT {self._names} FROM judged AS j WHERE _verdict IS NULL AND NOT EXISTS ({left_out})) AS good"
+
+    def _deduplicate(self, events: str) -> None:
+        names = schemas.silver(self._stream).names
+        self._session.materialise(RECOMPUTED, deduplicate(self._stream, self._session.dialect, events, names))
 
 
-def _changed(session: Session, stream: Stream, then: Side, now: Side) -> Changed:
-    """The days of new good events, of earlier events that these may be versions of, and those whose files are others; the
-    windows of these, and aggregates' days whose files are others.
-    """
-    good = _good(session, stream)
-    days = {row["event_date"] for row in session.rows(f"SELECT DISTINCT event_date FROM {good}")}
-    if stream.deduplicate_within != "event_date":
-        key = [session.dialect.quote(name) for name in stream.primary_key]
-        session.register("proven_keys", then.events.dataset())
-        same = " AND ".join(f"t.{name} = good.{name}" for name in key)
-        found = session.rows(f"SELECT DISTINCT t.event_date FROM proven_keys AS t JOIN {good} ON {same}")
-        days |= {row["event_date"] for row in found}
-    days |= _rewritten(then.events, now.events)
-    starts = {
-        table.name: window_dates(days, table.grain) | _rewritten(then.aggregates[table.name], now.aggregates[table.name])
-        for table in stream.gold
-        if table.name in now.aggregates
-    }
-    return Changed(days, starts)
+_LINES = pads.field("_line") > 0
+
+
+def _since(now: Side, then: Side) -> _Taken:
+    return lambda file: now.has_taken(file) and not then.has_taken(file)
 
 
 def _rewritten(then: Snapshot, now: Snapshot) -> set[date]:
@@ -93,41 +143,20 @@ def _rewritten(then: Snapshot, now: Snapshot) -> set[date]:
 
 def _judge(runtime: Runtime, session: Session, stream: Stream, scans: Sequence[Scan]) -> int:
     """How many lines there are; makes the relation `judged` of them."""
-    schema = schemas.realtime(stream)
-    session.register("raw_lines", scans or schema.empty_table())
-    parsed = ", ".join(session.dialect.quote(name) for name in schema.names if name != "_raw")
-    runtime.progress(f"audit {stream.name}: parse", 0, None)
-    session.materialise("lines", f"SELECT {parsed} FROM raw_lines")
-    lines = int(session.rows("SELECT COUNT(*) AS n FROM lines")[0]["n"])
-    runtime.progress(f"audit {stream.name}: judge", lines, lines)
+    session.register("lines", scans or schemas.realtime(stream).empty_table())
+    runtime.progress(f"audit {stream.name}: parse and judge", 0, None)
     session.materialise("judged", judge(stream, session.dialect, raw=False).sql)
-    return lines
+    return int(session.rows("SELECT COUNT(*) AS n FROM judged")[0]["n"])
 
 
-def _good(session: Session, stream: Stream) -> str:
-    return f"(SELECT {_names(session, stream)} FROM judged WHERE _verdict IS NULL) AS good"
-
-
-def _names(session: Session, stream: Stream) -> str:
-    return ", ".join(session.dialect.quote(name) for name in schemas.silver(stream).names)
-
-
-def _deduplicate(session: Session, stream: Stream, events: str) -> None:
-    session.materialise(RECOMPUTED, deduplicate(stream, session.dialect, events, schemas.silver(stream).names))
-
-
-def _all_lines(runtime: Runtime, stream: Stream, side: Side, realtime: Snapshot | None) -> list[Scan]:
+def _expired(runtime: Runtime, stream: Stream, realtime: Snapshot) -> Scan | None:
+    """The lines of bronze that retention took from realtime; every side has taken them."""
     bronze = runtime.lake.table(paths.bronze(stream.name)).snapshot()
-    if realtime is None:
-        return []
     kept = {f.minimum["_landing_start"] for f in realtime.files}
-    lines = pads.field("_line") > 0
-    scans = [_scan(stream, realtime, [f for f in realtime.files if side.has_taken(f)], lines)]
-    if bronze is not None and kept:
-        gone = [f for f in bronze.files if f.minimum["_landing_start"] not in kept]
-        expired = lines & ~pads.field("_landing_start").isin(pa.array(sorted(kept), schemas.MOMENT))
-        scans.append(_scan(stream, bronze, gone, expired))
-    return [scan for scan in scans if scan is not None]
+    if bronze is None or not kept:
+        return None
+    gone = [f for f in bronze.files if f.minimum["_landing_start"] not in kept]
+    return _scan(stream, bronze, gone, _LINES & ~pads.field("_landing_start").isin(pa.array(sorted(kept), schemas.MOMENT)))
 
 
 def _scan(stream: Stream, snapshot: Snapshot, files: Sequence[DataFile], where: pads.Expression) -> Scan | None:
