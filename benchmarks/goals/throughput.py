@@ -21,10 +21,10 @@ PEERS = {
     "pandas + orjson + Parquet": "tuned_pandas",
     "Polars": "polars_lazy",
     "DuckDB": "duckdb_sql",
-    "DuckDB, lines kept": "duckdb_kept",
+    "DuckDB + lines": "duckdb_kept",
     "PySpark": "spark_local",
 }
-OURS, LIMIT, NAIVE, KEPT = "Strandline", "limit", "pandas + CSV", "DuckDB, lines kept"
+OURS, LIMIT, NAIVE, KEPT = "Strandline", "limit", "pandas + CSV", "DuckDB + lines"
 REPETITIONS = {"small": 5, "full": 5}
 SIZES: Mapping[Size, tuple[int, ...]] = {"small": (100_000,), "full": (1_000_000, 10_000_000)}
 LARGE = 5_000_000
