@@ -21,7 +21,9 @@ MEASURED = Path(__file__).parent / "measured"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One line of the end: the `figure`, the `goal`, whether it is met (None: nobody can tell) and what is in the way."""
+    """One line of the end: the `figure`, the `goal`, whether it is met (None: no goal, or not measured) and what is in
+    the way.
+    """
 
     goal: str
     what: str

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.events import HOME, ROOT, Day, day
+from benchmarks.events import HOME, Day, day
 from benchmarks.goals.same import check_same
 from benchmarks.measure import Failed, Run, alternating, machine, median, run
 from benchmarks.results import Found, Size, Verdict
@@ -113,7 +113,7 @@ def _limit(given: Day) -> Run:
 
 
 def _peer(python: str, module: str, given: Day) -> Run:
-    return run([python, str(ROOT / "benchmarks" / "peers" / f"{module}.py"), given.folder, str(_empty(module))])
+    return run([python, "-m", f"benchmarks.peers.{module}", given.folder, str(_empty(module))])
 
 
 def _empty(name: str) -> Path:
@@ -136,19 +136,24 @@ def _against_peers(rows: list[dict[str, Any]]) -> list[Verdict]:
         ours = found[OURS]
         others = {who: row for who, row in found.items() if who not in (OURS, LIMIT, NAIVE)}
         if NAIVE in found:
-            ratio, cpu = found[NAIVE]["wall_s"] / ours["wall_s"], found[NAIVE]["cpu_s"] / ours["cpu_s"]
+            ratio, cpu = _times(ours, found[NAIVE])
             figure = f"{ratio:.1f} x naive ({ours['wall_s']:.1f} s against {found[NAIVE]['wall_s']:.1f} s; {cpu:.1f} x in CPU)"
             verdicts.append(_verdict("1", f"files to gold, {lines:,} events", figure, ">= 10 x naive", ratio >= 10, ours))
         if others:
             best = min(others, key=lambda who: others[who]["wall_s"])
-            ratio, cpu = others[best]["wall_s"] / ours["wall_s"], others[best]["cpu_s"] / ours["cpu_s"]
+            ratio, cpu = _times(ours, others[best])
             figure = f"{ratio:.2f} x the fastest other, {best} ({others[best]['wall_s']:.1f} s; {cpu:.2f} x in CPU)"
             verdicts.append(_verdict("1", f"files to gold, {lines:,} events", figure, ">= 1.0 x", ratio >= 1, ours))
         if KEPT in found:
-            ratio, cpu = found[KEPT]["wall_s"] / ours["wall_s"], found[KEPT]["cpu_s"] / ours["cpu_s"]
+            ratio, cpu = _times(ours, found[KEPT])
             figure = f"{ratio:.2f} x DuckDB with every line kept ({found[KEPT]['wall_s']:.1f} s; {cpu:.2f} x in CPU)"
             verdicts.append(Verdict("1", f"files to gold, {lines:,} events", figure, "no goal; for comparison", None))
     return verdicts
+
+
+def _times(ours: dict[str, Any], other: dict[str, Any]) -> tuple[float, float]:
+    """How many times as long as ours the other takes, by the clock and in CPU."""
+    return other["wall_s"] / ours["wall_s"], other["cpu_s"] / ours["cpu_s"]
 
 
 def _against_limit(rows: list[dict[str, Any]]) -> list[Verdict]:

@@ -1,4 +1,4 @@
-"""The same work as one would write it by hand: one file a peer, `python FILE FOLDER OUT`.
+"""The same work as one would write it by hand: one file a peer, `python -m benchmarks.peers.NAME FOLDER OUT`.
 
 Each reads the gzip NDJSON files of FOLDER and writes bronze (every line as read), silver (typed, judged, one row an event),
 quarantine and the two gold tables below OUT, then prints its counts as JSON. None writes page checksums, positions or a

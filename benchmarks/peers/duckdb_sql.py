@@ -12,19 +12,25 @@ NAMES = [
 ]  # fmt: skip
 TYPES = {"event_time": "TIMESTAMP", "status_code": "BIGINT", "quantity": "BIGINT", "is_new": "BOOLEAN"}
 TYPES |= dict.fromkeys(("duration_ms", "amount", "latitude", "longitude"), "DOUBLE")
+TYPED = ", ".join(f"TRY_CAST({n} AS {TYPES[n]}) AS {n}, {n} AS {n}_text" if n in TYPES else n for n in NAMES)
 PARQUET = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
 
 
-def main(folder: Path, out: Path) -> None:
+def connected(out: Path) -> duckdb.DuckDBPyConnection:
+    """DuckDB as both scripts use it."""
     connection = duckdb.connect()
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET memory_limit = '4GB'")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET temp_directory = '{out}/spill'")
+    return connection
+
+
+def main(folder: Path, out: Path) -> None:
+    connection = connected(out)
     columns = ", ".join(f"{name}: 'VARCHAR'" for name in NAMES)
     source = f"read_json('{folder}/*.ndjson.gz', format = 'newline_delimited', ignore_errors = true, columns = {{{columns}}})"
     connection.execute(f"COPY (FROM {source}) TO '{out}/bronze.parquet' {PARQUET}")
-    typed = ", ".join(f"TRY_CAST({n} AS {TYPES[n]}) AS {n}, {n} AS {n}_text" if n in TYPES else n for n in NAMES)
     lossless = " AND ".join(f"({n}_text IS NULL OR {n} IS NOT NULL)" for n in TYPES)
     connection.execute(
         f"""CREATE TEMP TABLE judged AS SELECT {", ".join(NAMES)}, COALESCE(
@@ -35,13 +41,21 @@ def main(folder: Path, out: Path) -> None:
             AND (amount >= 0 OR amount IS NULL) AND (abs(latitude) <= 90 OR latitude IS NULL)
             AND (abs(longitude) <= 180 OR longitude IS NULL)
             AND (event_type <> 'purchase' OR amount > 0), false) AS good
-        FROM (SELECT {typed} FROM '{out}/bronze.parquet')"""
+        FROM (SELECT {TYPED} FROM '{out}/bronze.parquet')"""
     )
     connection.execute(f"COPY (SELECT * EXCLUDE good FROM judged WHERE NOT good) TO '{out}/quarantine.parquet' {PARQUET}")
     connection.execute(
         f"COPY (SELECT * EXCLUDE good FROM judged WHERE good QUALIFY row_number() OVER "
         f"(PARTITION BY event_id, event_time::DATE) = 1) TO '{out}/silver.parquet' {PARQUET}"
     )
+    write_gold(connection, out)
+    bad, good = connection.sql("SELECT count(*) FILTER (NOT good), count(*) FILTER (good) FROM judged").fetchall()[0]
+    kept = connection.sql(f"SELECT count(*) FROM '{out}/silver.parquet'").fetchall()[0][0]
+    print(json.dumps({"quarantined": bad, "duplicates": good - kept}))
+
+
+def write_gold(connection: duckdb.DuckDBPyConnection, out: Path) -> None:
+    """The two gold tables, from silver."""
     connection.execute(
         f"""COPY (SELECT date_trunc('hour', event_time) AS window_start, event_type, country, count(*) AS events,
         count(*) FILTER (status_code >= 500) AS failures, count(*) FILTER (status_code >= 500) / count(*) AS fail_rate,
@@ -53,9 +67,6 @@ def main(folder: Path, out: Path) -> None:
         sum(quantity)::BIGINT AS items, avg(duration_ms) AS avg_ms, max(duration_ms) AS slowest_ms
         FROM '{out}/silver.parquet' GROUP BY ALL) TO '{out}/devices_5m.parquet'"""
     )
-    bad, good = connection.sql("SELECT count(*) FILTER (NOT good), count(*) FILTER (good) FROM judged").fetchall()[0]
-    kept = connection.sql(f"SELECT count(*) FROM '{out}/silver.parquet'").fetchall()[0][0]
-    print(json.dumps({"quarantined": bad, "duplicates": good - kept}))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ PARSER = 0
 _PLACE = ("_landing_start", "_landing_end", "_line", "_source", "_source_line", "_contract_version")
 BYTES = ("_raw", "_digest")
 """The columns of a landed line that only a refused one needs."""
-_KEPT = (*_PLACE, "_raw", "_digest", "_sealed", "_header", "_reason", "_reason_field", "_reason_detail", "_unknown_fields")
+TOLD = (*_PLACE, "_sealed", "_header", "_reason", "_reason_field", "_reason_detail", "_unknown_fields")
+"""The other columns of landing that a judged line keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def judge(stream: Stream, dialect: Dialect, relation: str = "lines", *, raw: boo
     """
     quote = dialect.quote
     columns = Columns.of(stream, dialect)
-    kept = [name for name in _KEPT if raw or name not in BYTES]
+    kept = [*TOLD, *(BYTES if raw else ())]
     steps = [f"typed AS (SELECT {', '.join(_typed_columns(stream, dialect, kept))} FROM {quote(relation)} WHERE _line > 0)"]
     previous = "typed"
     for number, derived in enumerate(stream.derived):

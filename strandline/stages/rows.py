@@ -19,7 +19,7 @@ from strandline.engines.port import Relation
 from strandline.errors import DataError
 from strandline.lake.snapshot import DataFile, Snapshot, reading
 from strandline.plan.dialect import Dialect
-from strandline.plan.judge import BYTES, Judgement, judge, ranked
+from strandline.plan.judge import BYTES, TOLD, Judgement, judge, ranked
 from strandline.spec.model import Budget, Stream
 from strandline.stages.again import landed_lines
 
@@ -31,7 +31,6 @@ JUDGED = "judged"
 _READ, _READ_ROWS = 32 << 20, 4_096  # bytes of row groups and rows of whole lines, read at once
 _TOGETHER = 8 << 20  # bytes of whole lines, given to the engine at once
 _REFUSED = "refused_lines"
-_TOLD = "_reason, _reason_field, _reason_detail, _sealed, _header, _landing_end, _source, _source_line, _contract_version"
 _Whole: TypeAlias = npt.NDArray[np.int64]
 _NOWHERE = np.iinfo(np.int64).max
 
@@ -198,7 +197,7 @@ def write_refused(session: Session, judged: Judged, writer: PartitionedWriter, r
         session.write(refused_rows(judged.judgement), writer, rows)
         return
     refused = f"FROM {JUDGED} WHERE _verdict IS NOT NULL"
-    session.materialise(_REFUSED, f"SELECT _verdict, _landing_start, _line, {_TOLD} {refused}")
+    session.materialise(_REFUSED, f"SELECT _verdict, {', '.join(TOLD)} {refused}")
     places = session.table(f"SELECT _landing_start, _line FROM {_REFUSED}")
     at = _LinesAt.of(_whole(places["_landing_start"]), _whole(places["_line"]))
     sql = refused_rows(judged.judgement, apart=True)
