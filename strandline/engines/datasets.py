@@ -6,13 +6,11 @@ the files have one, and Arrow compares only like with like, so the filter's are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as pads
-
-from strandline.memory import give_arrows_memory_back
 
 _PLAIN, _UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
 _BATCHES = 2
@@ -67,12 +65,11 @@ def a_few_at_a_time(files: pads.FileSystemDataset, most: int = _SIDE_BY_SIDE, **
     first, several = 0, 1
     while first < len(fragments):
         chosen = fragments[first : first + several]
-        part = pads.FileSystemDataset(chosen, files.schema, files.format, files.filesystem)
+        part = _of(chosen, files)
         size = 0
         for batch in part.scanner(**given, batch_readahead=_BATCHES, fragment_readahead=several).to_reader():
             size += batch.nbytes
             yield batch
-        give_arrows_memory_back()  # what one group went through would stay beside the next one's
         first += several
         several = max(1, min(_WAITING * len(chosen) // max(size, 1), most))
 
@@ -92,7 +89,28 @@ def in_pieces(files: pads.FileSystemDataset, size: int) -> pads.FileSystemDatase
             ids.append(group.id)
             held += group.total_byte_size
         pieces.append(file.subset(row_group_ids=ids))
-    return pads.FileSystemDataset(pieces, files.schema, files.format, files.filesystem)
+    return _of(pieces, files)
+
+
+def pieces_of(files: pads.FileSystemDataset, rows: int) -> list[pads.FileSystemDataset]:
+    """The same rows, in their order, in data sets of whole row groups: at most `rows` each, or one row group."""
+    pieces: list[list[pads.Fragment]] = [[]]
+    held = 0
+    for file in files.get_fragments():
+        ids: list[int] = []
+        for group in file.row_groups:
+            if held and held + group.num_rows > rows:
+                pieces[-1] += [file.subset(row_group_ids=ids)] if ids else []
+                pieces.append([])
+                ids, held = [], 0
+            ids.append(group.id)
+            held += group.num_rows
+        pieces[-1] += [file.subset(row_group_ids=ids)] if ids else []
+    return [_of(piece, files) for piece in pieces]
+
+
+def _of(fragments: Sequence[pads.Fragment], files: pads.FileSystemDataset) -> pads.FileSystemDataset:
+    return pads.FileSystemDataset(fragments, files.schema, files.format, files.filesystem)
 
 
 def with_zones(expression: pads.Expression) -> pads.Expression:

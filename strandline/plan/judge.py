@@ -23,6 +23,8 @@ BYTES = ("_raw", "_digest")
 """The columns of a landed line that only a refused one needs."""
 TOLD = (*_PLACE, "_sealed", "_header", "_reason", "_reason_field", "_reason_detail", "_unknown_fields")
 """The other columns of landing that a judged line keeps."""
+_IS_LINE = "COALESCE(_line, 0) > 0"
+"""Not the row of a micro-batch. Told so that no engine asks Arrow to leave that one row out: it would copy all the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ def judge(stream: Stream, dialect: Dialect, relation: str = "lines", *, raw: boo
     quote = dialect.quote
     columns = Columns.of(stream, dialect)
     kept = [*TOLD, *(BYTES if raw else ())]
-    steps = [f"typed AS (SELECT {', '.join(_typed_columns(stream, dialect, kept))} FROM {quote(relation)} WHERE _line > 0)"]
+    typed = ", ".join(_typed_columns(stream, dialect, kept))
+    steps = [f"typed AS (SELECT {typed} FROM {quote(relation)} WHERE {_IS_LINE})"]
     previous = "typed"
     for number, derived in enumerate(stream.derived):
         type_name = dialect.type_name(derived.type, derived.scale, 38)
@@ -232,11 +235,15 @@ def deduplicate(stream: Stream, dialect: Dialect, relation: str, columns: Sequen
     return f"SELECT {names} FROM {ranked(stream, dialect, relation, [dialect.quote(name) for name in columns])} WHERE _rank = 1"
 
 
+def key_of(stream: Stream, dialect: Dialect) -> list[str]:
+    """The (quoted) columns that say which rows are of one event."""
+    key = [dialect.quote(name) for name in stream.primary_key]
+    return ["event_date", *key] if stream.deduplicate_within == "event_date" else key
+
+
 def ranked(stream: Stream, dialect: Dialect, relation: str, columns: Sequence[str]) -> str:
     """The SQL relation of the (quoted) columns and `_rank`: of the rows of one event, the one that counts has 1."""
-    key = [dialect.quote(name) for name in stream.primary_key]
-    if stream.deduplicate_within == "event_date":
-        key.insert(0, "event_date")
+    key = key_of(stream, dialect)
     order = [f"{dialect.quote(name)} DESC NULLS LAST" for name in stream.sequence_by]
     rank = (
         f"ROW_NUMBER() OVER (PARTITION BY {', '.join(key)} ORDER BY {', '.join([*order, '_landing_start DESC', '_line DESC'])})"

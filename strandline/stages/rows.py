@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
@@ -14,14 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from strandline.engines.datasets import a_few_at_a_time, in_pieces
+from strandline.engines.datasets import in_pieces
 from strandline.engines.port import Relation
 from strandline.errors import DataError
 from strandline.lake.snapshot import DataFile, Snapshot, reading
 from strandline.plan.dialect import Dialect
-from strandline.plan.judge import BYTES, TOLD, Judgement, judge, ranked
+from strandline.plan.judge import BYTES, TOLD, Judgement, judge, key_of, ranked
 from strandline.spec.model import Budget, Stream
 from strandline.stages.again import landed_lines
+from strandline.stages.at_once import in_order
 
 if TYPE_CHECKING:
     from strandline.engines.port import Engine, Session
@@ -29,9 +31,11 @@ if TYPE_CHECKING:
 
 JUDGED = "judged"
 _READ, _READ_ROWS = 32 << 20, 4_096  # bytes of row groups and rows of whole lines, read at once
+_READERS = 2
 _TOGETHER = 8 << 20  # bytes of whole lines, given to the engine at once
 _REFUSED = "refused_lines"
 _Whole: TypeAlias = npt.NDArray[np.int64]
+_At: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 _NOWHERE = np.iinfo(np.int64).max
 
 
@@ -44,6 +48,17 @@ class Counts:
     unknown_fields: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
     warnings: Mapping[str, int] = field(default_factory=dict)
+
+    def and_(self, more: Counts) -> Counts:
+        """Those of both sets of lines."""
+        reasons, warnings = (Counter(a) + Counter(b) for a, b in ((self.reasons, more.reasons), (self.warnings, more.warnings)))
+        return Counts(
+            self.lines + more.lines,
+            self.quarantined + more.quarantined,
+            self.unknown_fields + more.unknown_fields,
+            dict(sorted(reasons.items())),
+            dict(sorted(warnings.items())),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +102,23 @@ def judge_lines(engine: Engine, session: Session, stream: Stream, lines: Relatio
     judgement = judge(stream, engine.dialect, raw=apart is None)
     session.materialise(JUDGED, judgement.sql)
     counts = counts_of(session, judgement)
-    dates = session.rows(f"SELECT DISTINCT event_date FROM {JUDGED} WHERE _verdict IS NULL ORDER BY 1")
-    return Judged(judgement, counts, tuple(row["event_date"] for row in dates), apart)
+    return Judged(judgement, counts, dates_of(session, JUDGED), apart)
 
 
-def counts_of(session: Session, judgement: Judgement) -> Counts:
-    """What became of the lines of `judged`."""
+def dates_of(session: Session, relation: str, *, good: bool = True) -> tuple[date, ...]:
+    """The event dates of a relation of judged lines, of its good ones or of all."""
+    where = "_verdict IS NULL" if good else "event_date IS NOT NULL"
+    rows = session.rows(f"SELECT DISTINCT event_date FROM {relation} WHERE {where} ORDER BY 1")
+    return tuple(row["event_date"] for row in rows)
+
+
+def counts_of(session: Session, judgement: Judgement, relation: str = JUDGED) -> Counts:
+    """What became of the lines of a relation of judged ones."""
     reasons: dict[str, int] = {}
     lines = refused = unknown = 0
     grouped = session.rows(
         f"SELECT _verdict, CASE WHEN _verdict = 0 THEN _reason END AS parser, COUNT(*) AS n, "
-        f"CAST(SUM(_unknown_fields) AS BIGINT) AS unknown FROM {JUDGED} GROUP BY 1, 2"
+        f"CAST(SUM(_unknown_fields) AS BIGINT) AS unknown FROM {relation} GROUP BY 1, 2"
     )
     for row in grouped:
         lines += row["n"]
@@ -108,7 +129,8 @@ def counts_of(session: Session, judgement: Judgement) -> Counts:
             refused += row["n"]
     warnings: dict[str, int] = {}
     warned = (
-        f"SELECT _warnings, COUNT(*) AS n FROM {JUDGED} WHERE _verdict IS NULL AND _warnings IS NOT NULL GROUP BY 1 ORDER BY 1"
+        f"SELECT _warnings, COUNT(*) AS n FROM {relation} WHERE _verdict IS NULL AND _warnings IS NOT NULL "
+        "GROUP BY 1 ORDER BY 1"
     )
     for row in session.rows(warned):
         for name in row["_warnings"].split(","):
@@ -166,9 +188,7 @@ def repeats(stream: Stream, dialect: Dialect, relation: str) -> str:
 
     Only keys whose hash comes twice are ranked, so that next to nothing is sorted.
     """
-    key = [dialect.quote(name) for name in stream.primary_key]
-    if stream.deduplicate_within == "event_date":
-        key.insert(0, "event_date")
+    key = key_of(stream, dialect)
     hashed = dialect.hash(key)
     twice = f"SELECT {hashed} AS h FROM {relation} AS r GROUP BY 1 HAVING COUNT(*) > 1"
     place = ["_landing_start", "_line", "_held"]
@@ -201,16 +221,24 @@ def write_refused(session: Session, judged: Judged, writer: PartitionedWriter, r
     places = session.table(f"SELECT _landing_start, _line FROM {_REFUSED}")
     at = _LinesAt.of(_whole(places["_landing_start"]), _whole(places["_line"]))
     sql = refused_rows(judged.judgement, apart=True)
-    for some in together(at(bytes_of(judged.apart)), _TOGETHER):
+    for some in together(bytes_at(judged.apart, at), _TOGETHER):
         session.register("refused_bytes", some)
         session.write(sql, writer, rows)
 
 
-def bytes_of(lines: pads.FileSystemDataset) -> Iterator[pa.RecordBatch]:
-    """The places and bytes of landed lines; what goes wrong while they are read is told as ours, as the engine tells it."""
+def bytes_at(lines: pads.FileSystemDataset, at: _At) -> Iterator[pa.RecordBatch]:
+    """The places and bytes of those landed lines that `at` picks, in their order; what goes wrong while they are read is told
+    as ours, as the engine tells it.
+    """
     columns = ["_landing_start", "_line", *BYTES]
+
+    def picked(piece: pads.Fragment) -> list[pa.RecordBatch]:
+        read = piece.scanner(schema=lines.schema, columns=columns, batch_size=_READ_ROWS, use_threads=False)
+        return list(at(read.to_reader()))
+
     with reading("the bytes of refused lines"):
-        yield from a_few_at_a_time(in_pieces(lines, _READ), 1, columns=columns, batch_size=_READ_ROWS)
+        for some in in_order(picked, in_pieces(lines, _READ).get_fragments(), _READERS):
+            yield from some
 
 
 def together(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.Table]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -31,11 +32,13 @@ from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
+from strandline.stages.pieces import judge_in_pieces
 from strandline.stages.rows import JUDGED, Counts, Judged, check_budgets, judge_files, without_repeats, write_refused
 from strandline.stages.slices import write_by_time
 
 if TYPE_CHECKING:
     from strandline.engines.port import Engine, Session
+    from strandline.lake.parquet import WrittenFile
 
 _TRIES = 5
 _ROWS, _LONG_ROWS = 127, 16  # of raw bytes at once: a batch of them stays below 2 GiB, whatever the lines
@@ -113,15 +116,23 @@ def _take(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int]:
     with engine.session() as session:
         runtime.progress(f"silver {stream.name}: judge", 0, None)
         contract = deploy(lake.objects, stream)
-        judged = judge_files(engine, session, stream, step.bronze, files, anew=contract.reused)
-        judged_at = time.monotonic()
         table = lake.table(silver_path(stream.name))
-        before = table.snapshot()
-        merged = _merge(runtime, engine, session, stream, judged, before, step)
+        before = _opened(table, stream)
+        written: list[WrittenFile] = []
+        judged = None
+        if not contract.reused and not _is_taken(before, step):
+            writer = table.writer(before, schemas.silver(stream), silver_statistics(stream))
+            told = partial(runtime.progress, f"silver {stream.name}, rows of bronze")
+            judged = judge_in_pieces(engine, session, stream, step.bronze, files, before, writer, told)
+            written = writer.close()
+        if judged is None:
+            judged = judge_files(engine, session, stream, step.bronze, files, anew=contract.reused)
+        judged_at = time.monotonic()
+        merged = _merge(engine, session, stream, judged, before, step)
         check_budgets(engine, session, stream, judged.counts, merged.duplicates)
         _commit_quarantine(quarantine, session, stream, judged, step)
         runtime.progress(f"silver {stream.name}: write", 0, None)
-        _commit_silver(table, session, stream, merged, step, contract)
+        _commit_silver(table, session, stream, merged, step, contract, written)
         after = table.snapshot()
     assert after is not None
     seconds = {"judge": round(judged_at - started, 3), "write": round(time.monotonic() - judged_at, 3)}
@@ -162,20 +173,23 @@ class _Merged:
     ordinal: int
 
 
-def _merge(
-    runtime: Runtime,
-    engine: Engine,
-    session: Session,
-    stream: Stream,
-    judged: Judged,
-    before: Snapshot | None,
-    step: _Step,
-) -> _Merged:
+def _opened(table: Table, stream: Stream) -> Snapshot:
+    """The table as it is, made if there is none yet."""
+    before = table.snapshot()
+    if before is None:
+        table.commit(schemas.silver(stream), lambda snapshot: None, schemas.EVENT_DATE)
+        before = table.snapshot()
+    assert before is not None
+    table.check_types(before, schemas.silver(stream))
+    return before
+
+
+def _merge(engine: Engine, session: Session, stream: Stream, judged: Judged, before: Snapshot, step: _Step) -> _Merged:
     columns = schemas.silver(stream).names
     names = ", ".join(engine.dialect.quote(name) for name in columns)
     parts, dates = [f"SELECT {names}, FALSE AS _held FROM {JUDGED} WHERE _verdict IS NULL"], list(judged.dates)
     rows = judged.counts.lines
-    if before is not None and before.position("bronze") < step.target:
+    if not _is_taken(before, step):
         dates += dates_of_same_keys(session, stream, before, engine)
         dates = sorted(set(dates))
         held = before.files_of(dates)
@@ -185,8 +199,7 @@ def _merge(
             rows += sum(f.rows for f in held)
     relation = f"({' UNION ALL '.join(parts)})"
     sql, duplicates = without_repeats(session, stream, relation, names)
-    base, ordinal = (before.position("bronze"), before.ordinal) if before else (0, 0)
-    return _Merged(sql, rows, tuple(dates), duplicates, base, ordinal)
+    return _Merged(sql, rows, tuple(dates), duplicates, before.position("bronze"), before.ordinal)
 
 
 def dates_of_same_keys(session: Session, stream: Stream, before: Snapshot, engine: Engine) -> list[date]:
@@ -219,7 +232,15 @@ def _commit_quarantine(table: Table, session: Session, stream: Stream, judged: J
     table.commit(schema, decide, schemas.LANDING_DATE)
 
 
-def _commit_silver(table: Table, session: Session, stream: Stream, merged: _Merged, step: _Step, contract: Deployed) -> None:
+def _commit_silver(
+    table: Table,
+    session: Session,
+    stream: Stream,
+    merged: _Merged,
+    step: _Step,
+    contract: Deployed,
+    written: Sequence[WrittenFile],
+) -> None:
     schema = schemas.silver(stream)
 
     def decide(snapshot: Snapshot) -> Commit | None:
@@ -230,7 +251,9 @@ def _commit_silver(table: Table, session: Session, stream: Stream, merged: _Merg
         writer = table.writer(snapshot, schema, silver_statistics(stream))
         write_by_time(session, stream, f"({merged.sql})", merged.rows, writer)
         note = {"contract": contract.path}
-        return Commit(add=writer.close(), remove=snapshot.files_of(merged.dates), positions=_positions(step), note=note)
+        return Commit(
+            add=[*written, *writer.close()], remove=snapshot.files_of(merged.dates), positions=_positions(step), note=note
+        )
 
     table.commit(schema, decide, schemas.EVENT_DATE)
 

@@ -64,8 +64,8 @@ JUDGING = [
     Mutation(
         "a key is unique over the stream",
         JUDGE,
-        '        key.insert(0, "event_date")\n',
-        "        pass\n",
+        'return ["event_date", *key] if stream.deduplicate_within == "event_date" else key',
+        "return key",
         "events of other days with the same key are dropped",
         LAWS,
     ),

@@ -14,6 +14,7 @@ from tests.mutants.mutation import (
     LOG,
     OBJECTS,
     PARQUET,
+    PIECES,
     POSITIONS,
     QUARANTINE,
     REPETITION,
@@ -24,6 +25,7 @@ from tests.mutants.mutation import (
     Mutation,
 )
 
+_PIECES_PY = "strandline/stages/pieces.py"
 STORING = [
     Mutation(
         "a commit replaces the entry of the run that won the race",
@@ -242,8 +244,8 @@ BATCH = [
     Mutation(
         "silver keeps the old files",
         SILVER,
-        "Commit(add=writer.close(), remove=snapshot.files_of(merged.dates), positions=_positions(step), note=note)",
-        "Commit(add=writer.close(), positions=_positions(step), note=note)",
+        " remove=snapshot.files_of(merged.dates),",
+        "",
         "events of a touched day are there twice",
         LAWS,
     ),
@@ -356,5 +358,37 @@ BATCH = [
         "counts = None",
         "the ledger would not tell what the tables hold",
         HALF_STEP,
+    ),
+    Mutation(
+        "a row is written with its piece though its key comes again",
+        _PIECES_PY,
+        'f"_verdict IS NULL AND {session.dialect.hash(key)} NOT IN (SELECT h FROM {_REPEATED})"',
+        '"_verdict IS NULL"',
+        "two rows of one event would be in silver",
+        PIECES,
+    ),
+    Mutation(
+        "a row is written with its piece though silver has its key",
+        _PIECES_PY,
+        "        if held:\n",
+        "        if False:\n",
+        "two rows of one event would be in silver",
+        PIECES,
+    ),
+    Mutation(
+        "what was written with its piece is not committed",
+        SILVER,
+        "[*written, *writer.close()]",
+        "writer.close()",
+        "rows that come once would be in no table",
+        PIECES,
+    ),
+    Mutation(
+        "what waits in a piece is forgotten",
+        _PIECES_PY,
+        "for n in range(len(pieces))",
+        "for n in range(1)",
+        "refused lines, and events that come twice, would be in no table",
+        PIECES,
     ),
 ]
