@@ -10,10 +10,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
 
+from strandline.at_once import in_order
 from strandline.errors import StorageError
 from strandline.lake.footers import Footer, JoinedFile
 from strandline.lake.objects import Objects
@@ -67,34 +69,50 @@ def copy_files(
     What follows one another should be of one partition and of one contract version: only alike files are put together. `told`
     hears of the number of files that are done. Raises `StorageError` naming a file that is damaged.
     """
-    joined: JoinedFile | None = None
-    kind: tuple[Any, ...] = ()
-    bounds = Bounds()
-    for done, (file, data) in enumerate(_read(source, files, writer.objects), 1):
-        footer = _footer(source, file, data)
-        of_it = (file.partition, footer.shape, file.minimum.get("_contract_version"), file.maximum.get("_contract_version"))
-        full = joined is not None and (joined.size + len(data) > FILE_BYTES or joined.groups + footer.groups > _MOST_GROUPS)
-        if joined is not None and (of_it != kind or full):
-            _put(writer, joined, bounds, kind)
+    for _ in in_order(partial(_put, writer), _joined(source, files, writer.objects, told), 1):
+        pass
+
+
+@dataclass(slots=True)
+class _Joined:
+    """A file in the making, what holds of all that is in it (see `_kind`), and its bounds."""
+
+    file: JoinedFile
+    kind: tuple[Any, ...]
+    bounds: Bounds = field(default_factory=Bounds)
+
+
+def _joined(source: Snapshot, files: Sequence[DataFile], objects: Objects, told: Callable[[int], None]) -> Iterator[_Joined]:
+    """The files put together, each while the one before is written."""
+    joined: _Joined | None = None
+    for done, (file, data, footer) in enumerate(_read(source, files, objects), 1):
+        kind = (file.partition, footer.shape, file.minimum.get("_contract_version"), file.maximum.get("_contract_version"))
+        if joined is not None and (joined.kind != kind or not _has_room(joined.file, data, footer)):
+            yield joined
             joined = None
         if joined is None:
-            joined, kind, bounds = JoinedFile(footer), of_it, Bounds()
-        joined.add(data, footer)
-        bounds = bounds.and_(Bounds.of(source.state.adds[file.path]["stats"]))
+            joined = _Joined(JoinedFile(footer), kind)
+        joined.file.add(data, footer)
+        joined.bounds = joined.bounds.and_(Bounds.of(source.state.adds[file.path]["stats"]))
         told(done)
     if joined is not None:
-        _put(writer, joined, bounds, kind)
+        yield joined
 
 
-def _put(writer: PartitionedWriter, joined: JoinedFile, bounds: Bounds, kind: tuple[Any, ...]) -> None:
-    writer.put(joined.close(), joined.rows, kind[0], bounds.statistics())
+def _has_room(joined: JoinedFile, data: bytes, footer: Footer) -> bool:
+    return joined.size + len(data) <= FILE_BYTES and joined.groups + footer.groups <= _MOST_GROUPS
 
 
-def _read(source: Snapshot, files: Sequence[DataFile], objects: Objects) -> Iterator[tuple[DataFile, bytes]]:
-    """The files with their bytes, some at once."""
+def _put(writer: PartitionedWriter, joined: _Joined) -> None:
+    writer.put(joined.file.close(), joined.file.rows, joined.kind[0], joined.bounds.statistics())
 
-    def got(file: DataFile) -> bytes:
-        return objects.get(f"{source.path}/{file.path}")
+
+def _read(source: Snapshot, files: Sequence[DataFile], objects: Objects) -> Iterator[tuple[DataFile, bytes, Footer]]:
+    """The files with their bytes and footers, some at once; each is whole."""
+
+    def got(file: DataFile) -> tuple[DataFile, bytes, Footer]:
+        data = objects.get(f"{source.path}/{file.path}")
+        return file, data, _footer(source, file, data)
 
     with ThreadPoolExecutor(_READERS) as pool:
         first = 0
@@ -102,7 +120,7 @@ def _read(source: Snapshot, files: Sequence[DataFile], objects: Objects) -> Iter
             size, end = files[first].size, first + 1
             while end < len(files) and size + files[end].size <= _READ_BYTES:
                 size, end = size + files[end].size, end + 1
-            yield from zip(files[first:end], pool.map(got, files[first:end]), strict=True)
+            yield from pool.map(got, files[first:end])
             first = end
 
 

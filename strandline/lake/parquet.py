@@ -134,7 +134,8 @@ class PartitionedWriter:
 
     def _append(self, partition: date | None, rows: pa.Table) -> None:
         file = self._open.setdefault(partition, _OpenFile(self._schema, self._bounded))
-        file.append(rows.select(self._schema.names).cast(self._schema))
+        chosen = rows.select(self._schema.names)
+        file.append(chosen if chosen.schema.equals(self._schema) else chosen.cast(self._schema))
         if file.size >= FILE_BYTES:
             self._finish(partition)
 

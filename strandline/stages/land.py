@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from strandline.at_once import in_order
 from strandline.errors import TransientError
 from strandline.intervals import Interval
 from strandline.lake.landings import STATISTICS, Landings
@@ -27,7 +28,6 @@ from strandline.plan import schemas
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.again import parse_batch
-from strandline.stages.at_once import in_order
 from strandline.stages.generate import SourceLines, generate, landings, pending, unlanded
 from strandline.stages.staged import Lines, StagedLines, staged_keys
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from strandline.at_once import in_order
 from strandline.engines.datasets import pieces_of
 from strandline.lake.snapshot import Snapshot
 from strandline.plan import schemas
 from strandline.plan.judge import judge
 from strandline.spec.model import Stream
 from strandline.stages.again import landed_lines, with_columns
-from strandline.stages.at_once import in_order
 from strandline.stages.rows import JUDGED, Counts, Judged, check_fail_rules, counts_of, dates_of
 
 if TYPE_CHECKING:

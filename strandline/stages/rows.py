@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
+from strandline.at_once import in_order
 from strandline.engines.datasets import in_pieces
 from strandline.engines.port import Relation
 from strandline.errors import DataError
@@ -23,7 +24,6 @@ from strandline.plan.dialect import Dialect
 from strandline.plan.judge import BYTES, TOLD, Judgement, judge, key_of, ranked
 from strandline.spec.model import Budget, Stream
 from strandline.stages.again import landed_lines
-from strandline.stages.at_once import in_order
 
 if TYPE_CHECKING:
     from strandline.engines.port import Engine, Session

@@ -305,7 +305,7 @@ BATCH = [
     ),
     Mutation(
         "more micro-batches are read than may wait",
-        "strandline/stages/at_once.py",
+        "strandline/at_once.py",
         "if len(running) == threads:",
         "if len(running) > threads:",
         "memory would hold one more than is promised",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from strandline.stages.at_once import in_order
+from strandline.at_once import in_order
 
 
 @pytest.mark.parametrize("threads", [0, 1, 2, 5])
