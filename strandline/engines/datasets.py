@@ -6,12 +6,15 @@ the files have one, and Arrow compares only like with like, so the filter's are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+_Item = TypeVar("_Item")
 _PLAIN, _UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
 _BATCHES = 2
 """Of a file, decoded ahead. By default Arrow decodes up to 16 batches of each of four files at once: some 300 MB, and time."""
@@ -78,35 +81,37 @@ def in_pieces(files: pads.FileSystemDataset, size: int) -> pads.FileSystemDatase
     """The same rows, every few row groups (`size` bytes of values, or one) as if they were a file: Arrow keeps what it has read
     of a file until it has read all of it.
     """
-    pieces = []
-    for file in files.get_fragments():
-        ids: list[int] = []
-        held = 0
-        for group in file.row_groups:
-            if ids and held + group.total_byte_size > size:
-                pieces.append(file.subset(row_group_ids=ids))
-                ids, held = [], 0
-            ids.append(group.id)
-            held += group.total_byte_size
-        pieces.append(file.subset(row_group_ids=ids))
+    pieces = [
+        file.subset(row_group_ids=[group.id for group in some])
+        for file in files.get_fragments()
+        for some in _packed(file.row_groups, lambda group: group.total_byte_size, size)
+    ]
     return _of(pieces, files)
 
 
 def pieces_of(files: pads.FileSystemDataset, rows: int) -> list[pads.FileSystemDataset]:
     """The same rows, in their order, in data sets of whole row groups: at most `rows` each, or one row group."""
-    pieces: list[list[pads.Fragment]] = [[]]
-    held = 0
-    for file in files.get_fragments():
-        ids: list[int] = []
-        for group in file.row_groups:
-            if held and held + group.num_rows > rows:
-                pieces[-1] += [file.subset(row_group_ids=ids)] if ids else []
-                pieces.append([])
-                ids, held = [], 0
-            ids.append(group.id)
-            held += group.num_rows
-        pieces[-1] += [file.subset(row_group_ids=ids)] if ids else []
+    fragments = list(files.get_fragments())
+    groups = [(number, group) for number, file in enumerate(fragments) for group in file.row_groups]
+    pieces = []
+    for some in _packed(groups, lambda each: each[1].num_rows, rows):
+        by_file = itertools.groupby(some, key=itemgetter(0))
+        pieces.append([fragments[number].subset(row_group_ids=[group.id for _, group in its]) for number, its in by_file])
     return [_of(piece, files) for piece in pieces]
+
+
+def _packed(items: Iterable[_Item], size_of: Callable[[_Item], int], most: int) -> Iterator[list[_Item]]:
+    """The items in their order, as many together as have at most the size `most`, or one; of no items an empty list."""
+    some: list[_Item] = []
+    held = 0
+    for item in items:
+        size = size_of(item)
+        if some and held + size > most:
+            yield some
+            some, held = [], 0
+        some.append(item)
+        held += size
+    yield some
 
 
 def _of(fragments: Sequence[pads.Fragment], files: pads.FileSystemDataset) -> pads.FileSystemDataset:

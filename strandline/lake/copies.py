@@ -75,7 +75,7 @@ def copy_files(
 
 @dataclass(slots=True)
 class _Joined:
-    """A file in the making, what holds of all that is in it (see `_kind`), and its bounds."""
+    """A file in the making, what all that is in it has in common (first its partition), and its bounds."""
 
     file: JoinedFile
     kind: tuple[Any, ...]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -17,19 +18,18 @@ import pyarrow.dataset as pads
 
 from strandline.at_once import in_order
 from strandline.engines.datasets import pieces_of
-from strandline.lake.snapshot import Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.plan import schemas
 from strandline.plan.judge import judge
 from strandline.spec.model import Stream
 from strandline.stages.again import landed_lines, with_columns
-from strandline.stages.rows import JUDGED, Counts, Judged, check_fail_rules, counts_of, dates_of
+from strandline.stages.rows import JUDGED, Counts, Judged, check_fail_rules, counts_of, dates_of, hashes_that_come_twice
 
 if TYPE_CHECKING:
     from strandline.engines.port import Engine, Session
     from strandline.lake.parquet import PartitionedWriter
-    from strandline.lake.snapshot import DataFile
 
-_ROWS = 32_768
+_ROWS = 32_768  # given to the writer at once, so that a row group is as large as elsewhere
 _PIECE, _WAITING, _REPEATED = "piece", "waiting", "repeated_keys"
 
 
@@ -60,25 +60,24 @@ def judge_in_pieces(
     names = ", ".join(engine.dialect.quote(name) for name in schemas.silver(stream).names)
     judgement = judge(stream, engine.dialect, raw=False)
     session.register("lines", lines)
-    _find_repeated(session, stream, judgement.sql, silver)
     key = [session.dialect.quote(name) for name in stream.primary_key]
+    _find_repeated(session, stream, key, judgement.sql, silver)
     time = session.dialect.quote(stream.event_time)
     comes_once = f"_verdict IS NULL AND {session.dialect.hash(key)} NOT IN (SELECT h FROM {_REPEATED})"
-    counts, dates, done = Counts(), set[date](), 0
+    counts, dates = Counts(), set[date]()
 
     def lone_rows() -> Iterator[pa.Table]:
-        nonlocal counts, done
-        for number, piece in enumerate(pieces):
+        nonlocal counts
+        for number, (piece, done) in enumerate(zip(pieces, accumulate(p.count_rows() for p in pieces), strict=True)):
             session.register("lines", piece)
             session.materialise(_PIECE, f"SELECT *, {comes_once} AS _lone FROM ({judgement.sql}) AS r")
             counts = counts.and_(counts_of(session, judgement, _PIECE))
-            done += piece.count_rows()
             told(done, rows)
             dates.update(dates_of(session, _PIECE))
             session.materialise(f"{_WAITING}_{number}", f"SELECT * FROM {_PIECE} WHERE NOT _lone")
             yield session.table(f"SELECT {names} FROM {_PIECE} WHERE _lone ORDER BY event_date, {time}")
 
-    for _ in in_order(lambda rows: writer.write_all(rows.to_batches(_ROWS)), lone_rows(), 1):
+    for _ in in_order(lambda lone: writer.write_all(lone.to_batches(_ROWS)), lone_rows(), 1):
         pass
     session.materialise(JUDGED, " UNION ALL ".join(f"SELECT * FROM {_WAITING}_{n}" for n in range(len(pieces))))
     judged = Judged(judgement, counts, tuple(sorted(dates)), lines)
@@ -86,11 +85,10 @@ def judge_in_pieces(
     return judged
 
 
-def _find_repeated(session: Session, stream: Stream, judged: str, silver: Snapshot) -> None:
+def _find_repeated(session: Session, stream: Stream, key: Sequence[str], judged: str, silver: Snapshot) -> None:
     """The hashes of keys that come twice, in the relation `repeated_keys`: of the lines (judged by that SQL; refused ones are
     counted too, so that nothing but the keys need be read), and of silver where it may hold a copy.
     """
-    key = [session.dialect.quote(name) for name in stream.primary_key]
     columns = ", ".join(key)
     relation = f"SELECT {columns} FROM ({judged}) AS r"
     if silver.files:
@@ -100,5 +98,4 @@ def _find_repeated(session: Session, stream: Stream, judged: str, silver: Snapsh
         if held:
             session.register("held", with_columns(silver.dataset(files=held), schemas.silver(stream)))
             relation += f" UNION ALL SELECT {columns} FROM held"
-    hashed = f"SELECT {session.dialect.hash(key)} AS h FROM ({relation}) AS k"
-    session.materialise(_REPEATED, f"SELECT h FROM ({hashed}) AS k GROUP BY 1 HAVING COUNT(*) > 1")
+    session.materialise(_REPEATED, hashes_that_come_twice(session.dialect, key, f"({relation})"))

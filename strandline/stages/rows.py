@@ -190,11 +190,16 @@ def repeats(stream: Stream, dialect: Dialect, relation: str) -> str:
     """
     key = key_of(stream, dialect)
     hashed = dialect.hash(key)
-    twice = f"SELECT {hashed} AS h FROM {relation} AS r GROUP BY 1 HAVING COUNT(*) > 1"
+    twice = hashes_that_come_twice(dialect, key, relation)
     place = ["_landing_start", "_line", "_held"]
     columns = list(dict.fromkeys([*key, *(dialect.quote(name) for name in stream.sequence_by), *place]))
     some = f"(SELECT {', '.join(columns)} FROM {relation} AS r WHERE {hashed} IN ({twice})) AS r"
     return f"SELECT {', '.join(place)} FROM {ranked(stream, dialect, some, columns)} WHERE _rank > 1"
+
+
+def hashes_that_come_twice(dialect: Dialect, key: Sequence[str], relation: str) -> str:
+    """The SQL of the hashes `h` of (quoted) columns that more than one row of a relation has."""
+    return f"SELECT {dialect.hash(key)} AS h FROM {relation} AS r GROUP BY 1 HAVING COUNT(*) > 1"
 
 
 def without_repeats(session: Session, stream: Stream, relation: str, names: str) -> tuple[str, int]:

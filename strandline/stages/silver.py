@@ -118,15 +118,14 @@ def _take(runtime: Runtime, stream: Stream, step: _Step) -> dict[str, int]:
         contract = deploy(lake.objects, stream)
         table = lake.table(silver_path(stream.name))
         before = _opened(table, stream)
-        written: list[WrittenFile] = []
+        writer = table.writer(before, schemas.silver(stream), silver_statistics(stream))
         judged = None
         if not contract.reused and not _is_taken(before, step):
-            writer = table.writer(before, schemas.silver(stream), silver_statistics(stream))
             told = partial(runtime.progress, f"silver {stream.name}, rows of bronze")
             judged = judge_in_pieces(engine, session, stream, step.bronze, files, before, writer, told)
-            written = writer.close()
         if judged is None:
             judged = judge_files(engine, session, stream, step.bronze, files, anew=contract.reused)
+        written = writer.close()
         judged_at = time.monotonic()
         merged = _merge(engine, session, stream, judged, before, step)
         check_budgets(engine, session, stream, judged.counts, merged.duplicates)
@@ -174,7 +173,7 @@ class _Merged:
 
 
 def _opened(table: Table, stream: Stream) -> Snapshot:
-    """The table as it is, made if there is none yet."""
+    """The table as it is, made if there is none yet. Raises `DataError` when it holds a column in another type."""
     before = table.snapshot()
     if before is None:
         table.commit(schemas.silver(stream), lambda snapshot: None, schemas.EVENT_DATE)

@@ -30,7 +30,7 @@ from strandline.stages.silver import silver
 from tests.stages.streams import deliver, interval, readings, runtime_in
 
 _ALL = 1_000_000
-BATCHES = 2
+_BATCHES = 2
 
 
 @settings(max_examples=60, deadline=None)
@@ -75,7 +75,7 @@ def _served(tmp_path: Path, stream: Stream, name: str, seed: int) -> dict[str, A
     folder.mkdir()
     runtime = runtime_in(folder)
     counts = []
-    for batch in range(BATCHES):
+    for batch in range(_BATCHES):
         for number in range(batch * 6, batch * 6 + 6):
             deliver(tmp_path, f"{number:03}.ndjson", _lines(seed, number))
             ingest(runtime, stream, interval(number))
