@@ -12,7 +12,7 @@ import resource
 import sys
 from datetime import timedelta
 
-from benchmarks.ours import START, stream_at
+from benchmarks.ours import START, as_installed, stream_at
 
 
 def _cpu() -> float:
@@ -22,13 +22,13 @@ def _cpu() -> float:
 
 def main(folder: str, lake: str) -> None:
     """Lands what the folder holds as the interval at noon."""
+    as_installed()
     for library in (
         "boto3",
         "deltalake",
         "duckdb",
         "numpy",
         "orjson",
-        "pandas",
         "pyarrow.dataset",
         "pyarrow.parquet",
         "sqlglot",

@@ -20,7 +20,6 @@ LIBRARIES = (
     "duckdb",
     "numpy",
     "orjson",
-    "pandas",
     "pyarrow.dataset",
     "pyarrow.parquet",
     "sqlglot",

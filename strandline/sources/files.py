@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -49,9 +49,13 @@ class FilesReader:
     def __init__(self, stream: Stream, source: FilesSource, objects: OpenObjects, limits: Limits | None = None) -> None:
         self._stream = stream
         self._source = source
-        self._objects = objects
+        self._open = objects
         self._limits = limits or Limits()
         self._folder: _Folder | None = None
+
+    @cached_property
+    def _location(self) -> Objects:
+        return self._open(self._source.location, self._source.connection)
 
     def read(self, interval: Interval, position: Position) -> SourceBatch:
         """The lines of the next objects, read as they are asked for.
@@ -59,7 +63,7 @@ class FilesReader:
         Raises SourceError naming the object for one that cannot be read to its end: then nothing of the interval must be
         landed.
         """
-        objects = self._objects(self._source.location, self._source.connection)
+        objects = self._location
         if "://" not in objects.url and not Path(objects.url).is_dir():
             raise SourceError(f"stream {self._stream.name}: there is no folder {objects.url}")
         if self._folder is None:
@@ -72,7 +76,7 @@ class FilesReader:
 
     def again(self, names: Sequence[str]) -> SourceBatch:
         """The lines of objects that were taken before; there is no position after them."""
-        return self._batch(self._objects(self._source.location, self._source.connection), names, dict)
+        return self._batch(self._location, names, dict)
 
     def _batch(self, objects: Objects, names: Sequence[str], position: Callable[[], dict[str, Any]]) -> SourceBatch:
         blocks = None if self._source.format == "csv" else self._blocks(objects, names)

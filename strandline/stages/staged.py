@@ -54,7 +54,8 @@ def write_staged(
     With None for `batches` the interval is staged by the names of the objects that it takes: they keep their lines.
     """
     with tempfile.SpooledTemporaryFile(max_size=HELD) as file:
-        with ipc.new_stream(file, STAGED, options=ipc.IpcWriteOptions(compression="zstd")) as writer:
+        compression = None if batches is None else "zstd"  # of nothing, it takes most of the time
+        with ipc.new_stream(file, STAGED, options=ipc.IpcWriteOptions(compression=compression)) as writer:
             lines = None if batches is None else 0
             for batch in batches or ():
                 writer.write_batch(batch)

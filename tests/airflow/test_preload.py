@@ -13,10 +13,10 @@ from airflow import plugins_manager
 plugins, errors = plugins_manager._get_plugins()
 assert not errors, errors
 (ours,) = [plugin for plugin in plugins if plugin.name == "strandline_preload"]
-heavy = [name for name in ("deltalake", "duckdb", "pandas") if name in sys.modules]
+heavy = [name for name in ("deltalake", "duckdb", "pyarrow") if name in sys.modules]
 """
 SCHEDULER = """
-assert heavy == ["deltalake", "duckdb", "pandas"], heavy
+assert heavy == ["deltalake", "duckdb", "pyarrow"], heavy
 child = os.fork()
 if child == 0:
     import deltalake, duckdb, pyarrow as pa

@@ -14,9 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-import pandas  # noqa: F401 - imported for the children
 import pyarrow.fs
-import pyarrow.parquet  # noqa: F401
+import pyarrow.parquet  # noqa: F401 - imported for the children
 
 import strandline.engines.duckdb
 import strandline.publish.charts

@@ -34,7 +34,7 @@ QUICK = (
     "tests/laws/test_histories.py",
 )
 COPIED = ("strandline", "tests", "schemas", "pyproject.toml")
-LIBRARIES = "boto3 deltalake duckdb jsonschema numpy orjson pandas pyarrow pyarrow.parquet pytest sqlglot yaml"
+LIBRARIES = "boto3 deltalake duckdb jsonschema numpy orjson pyarrow pyarrow.parquet pytest sqlglot yaml"
 ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "ARROW_DEFAULT_MEMORY_POOL": "system",

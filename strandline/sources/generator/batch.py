@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import pandas as pd
 
 from strandline.intervals import Interval
-from strandline.sources.generator.columns import Array
+from strandline.sources.generator.columns import Array, is_null
 from strandline.sources.generator.events import EventModel, Events
 from strandline.sources.generator.faults import bad_lines
 from strandline.sources.generator.truth import Injected, Truth
@@ -65,7 +64,7 @@ def _length(interval: Interval) -> float:
 
 
 def _notes(events: Events) -> Iterator[tuple[int, Injected]]:
-    for kind, touched in (("late", events.late), ("unknown_field", pd.notna(events.extra))):
+    for kind, touched in (("late", events.late), ("unknown_field", ~is_null(events.extra))):
         for i in np.flatnonzero(touched).tolist():
             yield i, Injected(0, kind, origin=(events.interval.key, i))
 

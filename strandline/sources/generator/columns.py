@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from strandline.errors import UsageError
 
@@ -77,7 +76,7 @@ class Rows:
 
 def as_text(value: Any) -> str | None:
     """The text a value is compared by: `true`, `500`, `visa`; None for NULL."""
-    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+    if value is None or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
@@ -87,10 +86,28 @@ def as_text(value: Any) -> str | None:
 
 
 def text_codes(column: Column, texts: Mapping[str, int], default: int = -1) -> Array:
-    """For each row the number `texts` gives to its value's text, or `default`; one hash look-up a distinct value."""
-    codes, uniques = pd.factorize(column.values)
-    numbers = np.array([texts.get(as_text(u) or "", default) for u in uniques] + [default], dtype=np.int64)
-    return numbers[codes]  # a NULL has code -1: the last entry
+    """For each row the number `texts` gives to its value's text, or `default`; one look-up a distinct value."""
+
+    def number(value: Any) -> int:
+        text = as_text(value)
+        return default if text is None else texts.get(text, default)
+
+    if column.values.dtype == object:
+        values = column.values.tolist()
+        numbers = {value: number(value) for value in set(values)}
+        return np.array([numbers[value] for value in values], np.int64)
+    uniques, codes = np.unique(column.values, return_inverse=True)
+    found: Array = np.array([number(value) for value in uniques.tolist()], np.int64)[codes]
+    return found
+
+
+def is_null(values: Array) -> Array:
+    """Where the values of a column are NULL."""
+    if values.dtype.kind == "f":
+        return np.isnan(values)
+    if values.dtype == object:
+        return np.array([value is None for value in values], np.bool_)
+    return np.zeros(len(values), np.bool_)
 
 
 def as_objects(values: Array) -> Array:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from strandline.errors import UsageError
 from strandline.sources.generator.columns import (
@@ -18,6 +17,7 @@ from strandline.sources.generator.columns import (
     Rows,
     as_objects,
     as_text,
+    is_null,
     scatter,
     text_codes,
 )
@@ -51,7 +51,7 @@ def _attribute(spec: Mapping[str, Any], seed: str) -> Sampler:
         drawn = table(owner.pool, owner.lasting, rows).take(owner.codes)
         if drawn.codes is None:  # an attribute may carry attributes itself
             drawn = Column(drawn.values, owner.codes, owner.pool, owner.lasting)
-        return drawn.without(pd.isna(owner.values)) if owner.values.dtype.kind in "Of" else drawn
+        return drawn.without(is_null(owner.values))
 
     return sample
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pandas as pd
 
 from strandline.sources.generator.columns import Array, Column
 from strandline.spec.model import Field
@@ -49,7 +48,7 @@ def json_values(declared: Field, column: Column) -> Array:
 
 def _iso(milliseconds: Array) -> Array:
     seconds, rest = np.divmod(milliseconds, 1000)
-    codes, uniques = pd.factorize(seconds)  # few seconds, many events: write each second once
+    uniques, codes = np.unique(seconds, return_inverse=True)  # few seconds, many events: write each second once
     prefixes = np.datetime_as_string(uniques.astype("datetime64[s]")).astype(object) + "."
     text: Array = prefixes[codes] + _FRACTIONS[rest]
     return text

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from strandline.errors import UsageError
 from strandline.intervals import Interval
@@ -42,12 +41,6 @@ class Events:
 
     def __len__(self) -> int:
         return self.rows.n
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """One row an event in arrival order, one column a field; a copy."""
-        frame = pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in self.values.items()})
-        return frame.iloc[np.argsort(self.arrival, kind="stable")].reset_index(drop=True)
 
 
 @dataclass(frozen=True, slots=True)
