@@ -183,15 +183,16 @@ def refused_rows(judgement: Judgement, *, apart: bool = False) -> str:
     )
 
 
-def repeats(stream: Stream, dialect: Dialect, relation: str) -> str:
-    """The SQL of the rows of a relation that another row of the same event outranks (see `deduplicate`), by place and side.
+def repeats(stream: Stream, dialect: Dialect, relation: str, told: Sequence[str] = ("_held",)) -> str:
+    """The SQL of the rows of a relation that another row of the same event outranks (see `deduplicate`), by place and what is
+    `told` of them (quoted columns; where the same line may stand twice, also which of them it is).
 
     Only keys whose hash comes twice are ranked, so that next to nothing is sorted.
     """
     key = key_of(stream, dialect)
     hashed = dialect.hash(key)
     twice = hashes_that_come_twice(dialect, key, relation)
-    place = ["_landing_start", "_line", "_held"]
+    place = ["_landing_start", "_line", *told]
     columns = list(dict.fromkeys([*key, *(dialect.quote(name) for name in stream.sequence_by), *place]))
     some = f"(SELECT {', '.join(columns)} FROM {relation} AS r WHERE {hashed} IN ({twice})) AS r"
     return f"SELECT {', '.join(place)} FROM {ranked(stream, dialect, some, columns)} WHERE _rank > 1"

@@ -7,7 +7,7 @@ own and the last few of the files that it replaced, in the tag `strandline.touch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -42,9 +42,12 @@ class Touched:
         return cls(told["since"], {int(ordinal): frozenset(found) for ordinal, found in told["buckets"].items()})
 
     @classmethod
-    def over(cls, files: Iterable[DataFile], ordinal: int, own: Iterable[int]) -> Touched:
-        """What a file carries that replaces `files`, when its commit has touched the buckets `own` besides."""
-        return cls._joined([cls.of(file) for file in files], {ordinal: frozenset(own)})
+    def over(cls, files: Iterable[DataFile], ordinal: int, own: Collection[int | None]) -> Touched:
+        """What a file carries that replaces `files`, when its commit has touched the buckets `own` besides; with None among
+        them it says nothing of the commits up to this one.
+        """
+        known = frozenset(number for number in own if number is not None)
+        return cls._joined([cls.of(file) for file in files], {ordinal: known}) if len(known) == len(own) else cls(ordinal, {})
 
     @classmethod
     def by(cls, files: Iterable[DataFile]) -> Touched:

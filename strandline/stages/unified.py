@@ -24,13 +24,13 @@ from strandline.lake.paths import unified as unified_path
 from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.lake.tables import Commit, SupersededError, Table
 from strandline.plan import schemas
-from strandline.plan.judge import deduplicate, event_moment
+from strandline.plan.judge import event_moment
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
 from strandline.stages.gather import gather, unified_statistics
-from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, without_repeats
+from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, repeats, without_repeats
 from strandline.stages.silver import CONTRACT, RESTATEMENTS
 from strandline.stages.slices import write_by_time
 from strandline.stages.touched import Touched, bucket
@@ -87,14 +87,14 @@ def _take_new(runtime: Runtime, stream: Stream, table: Table, realtime: Snapshot
             runtime.progress(f"merge {stream.name}: judge", 0, None)
             judged = judge_files(engine, session, stream, realtime, realtime.files_since(base), anew=anew)
             holding = _holding_same_events(engine, session, stream, snapshot, judged.dates)
-            kept = _join(engine, session, stream, snapshot, holding)
-            added = sum(kept.values()) - sum(f.rows for f in holding)
-            good = judged.counts.lines - judged.counts.quarantined
-            check_budgets(engine, session, stream, judged.counts, good - added)
-            replaced = [f for f in holding if kept.get(f.path, 0) != f.rows]
+            outranked = _outranked(engine, session, stream, holding)
+            duplicates = sum(outranked.values())
+            added = judged.counts.lines - judged.counts.quarantined - duplicates
+            check_budgets(engine, session, stream, judged.counts, duplicates)
+            replaced = [f for f in holding if f.path in outranked]
             written = _write_new(engine, table, snapshot, session, stream, replaced)
             merged = gather(table, snapshot, session, stream, {w.partition for w in written if w.partition}, replaced)
-        counts.update(lines=judged.counts.lines, added=added, duplicates=good - added, quarantined=judged.counts.quarantined)
+        counts.update(lines=judged.counts.lines, added=added, duplicates=duplicates, quarantined=judged.counts.quarantined)
         positions = {"realtime": realtime.ordinal}
         if snapshot.position(CONTRACT) not in (0, digest_number(stream)):
             positions[CONTRACT] = 0  # no longer as the rebuild left it
@@ -106,73 +106,93 @@ def _take_new(runtime: Runtime, stream: Stream, table: Table, realtime: Snapshot
 def _holding_same_events(
     engine: Engine, session: Session, stream: Stream, snapshot: Snapshot, dates: Collection[date]
 ) -> list[DataFile]:
-    """The files of unified that hold an event of which `judged` has another line; reads the key columns only."""
-    key = list(stream.primary_key)
+    """The files of unified that hold an event of which `judged` has another line, and in the relation `held` what ranks those
+    rows. Of the other rows no more than the key columns is read.
+    """
+    dialect, key = engine.dialect, list(stream.primary_key)
     if stream.deduplicate_within == "event_date":
         candidates = snapshot.files_of(dates)
-        key.append("event_date")
+        key.append(schemas.EVENT_DATE)
     else:
         candidates = snapshot.files
     if not candidates:
         return []
     session.materialise("new_keys", f"SELECT DISTINCT {_listed(engine, key)} FROM {JUDGED} WHERE _verdict IS NULL")
-    first = session.table(f"SELECT DISTINCT {engine.dialect.quote(key[0])} FROM new_keys")[key[0]].combine_chunks()
-    known = pa.types.is_string(first.type) or pa.types.is_int64(first.type)
-    may_be = pads.field(key[0]).isin(first) if known else None  # most rows need not reach the engine
-    session.register("held", snapshot.scan_with_files(candidates, key, may_be))
-    same = " AND ".join(f"h.{engine.dialect.quote(name)} = n.{engine.dialect.quote(name)}" for name in key)
-    found = {row["_file"] for row in session.rows(f"SELECT DISTINCT h._file FROM held h JOIN new_keys n ON {same}")}
-    return [file for file in candidates if file.path in found]
-
-
-def _join(
-    engine: Engine, session: Session, stream: Stream, snapshot: Snapshot, holding: Sequence[DataFile]
-) -> dict[str | None, int]:
-    """How many rows of each file (None: of the new ones) stay, in the relation `merged`, where `_file` says whose they are.
-
-    The rows of `holding` are in the relation `existing`.
-    """
-    schema = schemas.unified(stream)
-    names = _names(engine, schema)
-    served = _served(engine, schema, schemas.PROVISIONAL)
-    fresh = f"SELECT {served}, CAST(NULL AS STRING) AS _file FROM {JUDGED} WHERE _verdict IS NULL"
-    relation = f"({fresh})"
+    first = session.table(f"SELECT DISTINCT {dialect.quote(key[0])} FROM new_keys")[key[0]].combine_chunks()
+    may_be = _one_of(key[0], first)
+    same = " AND ".join(f"h.{dialect.quote(name)} = n.{dialect.quote(name)}" for name in key)
+    session.register("held_keys", snapshot.scan_with_files(candidates, key, may_be))
+    found = {row["_file"] for row in session.rows(f"SELECT DISTINCT h._file FROM held_keys h JOIN new_keys n ON {same}")}
+    holding = [file for file in candidates if file.path in found]
     if holding:
-        session.register("held_rows", snapshot.scan_with_files(holding, schema.names))
-        session.materialise("existing", f"SELECT {names}, _file FROM held_rows")
-        relation = f"({fresh} UNION ALL SELECT {names}, _file FROM existing)"
-    session.materialise("merged", deduplicate(stream, engine.dialect, f"{relation} AS r", [*schema.names, "_file"]))
-    return {row["_file"]: row["n"] for row in session.rows("SELECT _file, COUNT(*) AS n FROM merged GROUP BY 1")}
+        ranking = _ranking(stream)
+        listed = ", ".join(f"h.{dialect.quote(name)}" for name in (*ranking, "_file"))
+        session.register("held_rows", snapshot.scan_with_files(holding, ranking, may_be))
+        session.materialise("held", f"SELECT {listed} FROM held_rows h JOIN new_keys n ON {same}")
+    return holding
+
+
+def _one_of(column: str, values: pa.Array) -> pads.Expression | None:
+    """Where a column may have one of the values, so that most rows need not reach the engine. Keys often grow with time: row
+    groups whose bounds lie beside those of the values are not read.
+    """
+    if not (pa.types.is_string(values.type) or pa.types.is_int64(values.type)):
+        return None
+    low, high = pc.min_max(values).values()
+    field = pads.field(column)
+    return (field >= low) & (field <= high) & field.isin(values)
+
+
+def _ranking(stream: Stream) -> list[str]:
+    """The columns that say which row of an event counts, and which window it is in."""
+    own = (schemas.EVENT_DATE, stream.event_time, "_landing_start", "_line")
+    return list(dict.fromkeys([*stream.primary_key, *stream.sequence_by, *own]))
+
+
+def _outranked(engine: Engine, session: Session, stream: Stream, holding: Sequence[DataFile]) -> dict[str | None, int]:
+    """How many rows of each file (None: of the new ones) another row of the same event outranks: those of the relation
+    `outranked`, where `_file` says whose they are.
+    """
+    listed = _listed(engine, _ranking(stream))
+    relation = f"SELECT {listed}, CAST(NULL AS STRING) AS _file FROM {JUDGED} WHERE _verdict IS NULL"
+    if holding:
+        relation += f" UNION ALL SELECT {listed}, _file FROM held"
+    told = ["_file", schemas.EVENT_DATE, engine.dialect.quote(stream.event_time)]
+    session.materialise("outranked", repeats(stream, engine.dialect, f"({relation})", told))
+    return {row["_file"]: row["n"] for row in session.rows("SELECT _file, COUNT(*) AS n FROM outranked GROUP BY 1")}
 
 
 def _write_new(
     engine: Engine, table: Table, snapshot: Snapshot, session: Session, stream: Stream, replaced: Sequence[DataFile]
 ) -> list[WrittenFile]:
-    """The files of `merged`: what stays of the replaced ones, and apart from it the new rows; each says which windows the
-    commit touched.
+    """The files of what is not `outranked`: what stays of the replaced ones, and apart from it the new rows; each says which
+    windows the commit touched.
     """
     schema, dialect = schemas.unified(stream), engine.dialect
     names, order = _names(engine, schema), f'ORDER BY event_date, "{stream.event_time}"'
-    window = dialect.window_start(event_moment(stream, dialect), "5 minutes")
-    touched = f"SELECT event_date, {window} AS window_start FROM merged WHERE _file IS NULL"
+    same = "o._landing_start = r._landing_start AND o._line = r._line"
+    served = _served(engine, schema, schemas.PROVISIONAL)
+    new = f"{JUDGED} AS r WHERE _verdict IS NULL AND NOT EXISTS (SELECT 1 FROM outranked o WHERE o._file IS NULL AND {same})"
     writer = table.writer(snapshot, schema, unified_statistics(stream))
     if replaced:
-        listed = ", ".join(dialect.literal(file.path) for file in replaced)
-        session.write(f"SELECT {names} FROM merged WHERE _file IN ({listed}) {order}", writer)
+        session.register("before", snapshot.scan_with_files(replaced, schema.names))
+        gone = f"SELECT 1 FROM outranked o WHERE o._file = r._file AND {same}"
+        session.write(f"SELECT {names} FROM before AS r WHERE NOT EXISTS ({gone}) {order}", writer)
         writer.end_file()
-        gone = "SELECT 1 FROM merged m WHERE m._file = e._file AND m._landing_start = e._landing_start AND m._line = e._line"
-        touched += f" UNION SELECT event_date, {window} AS window_start FROM existing e WHERE NOT EXISTS ({gone})"
-    session.write(f"SELECT {names} FROM merged WHERE _file IS NULL {order}", writer)
-    buckets: dict[date, set[int]] = {}
-    for row in session.rows(f"SELECT DISTINCT event_date, window_start FROM ({touched}) AS t"):
-        buckets.setdefault(row["event_date"], set()).add(bucket(row["window_start"].replace(tzinfo=UTC)))
+    session.write(f"SELECT {served} FROM {new} {order}", writer)
+    window = dialect.window_start(event_moment(stream, dialect), "5 minutes")
+    windows = f"event_date, {window} AS window_start"
+    touched = f"SELECT {windows} FROM {new} UNION SELECT {windows} FROM outranked WHERE _file IS NOT NULL"
+    buckets: dict[date | None, set[int | None]] = {}
+    for row in session.rows(touched):
+        start = row["window_start"]  # None: the contract took another field for the event time since the row was served
+        buckets.setdefault(row["event_date"], set()).add(bucket(start.replace(tzinfo=UTC)) if start else None)
     for day in buckets:
         writer.touch(day)
-    ordinal = snapshot.ordinal + 1
-    carried: dict[date | None, dict[str, str]] = {}
+    carried = {}
     for written in {w.partition for w in writer.close()}:
         before = [f for f in replaced if f.partition == written]
-        carried[written] = Touched.over(before, ordinal, buckets.get(written, ()) if written else ()).tags()
+        carried[written] = Touched.over(before, snapshot.ordinal + 1, buckets.get(written, ())).tags()
     return [replace(w, tags=carried[w.partition]) for w in writer.close()]
 
 
