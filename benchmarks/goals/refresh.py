@@ -153,10 +153,8 @@ def measure(size: Size) -> list[Found]:
         Verdict("5", f"refresh against a recompute of a day of {many:,} events", f"{gain:.1f} x", ">= 20 x", gain >= 20),
     ]
     if gain < 20:
-        reading = (
-            "the keys of the whole day are read to find copies, and a refresh has fixed costs that a small day does not repay"
-        )
-        verdicts[1] = replace(verdicts[1], why=reading)
+        why = "a copy makes the file of its event be written again, and four aggregates compute their hour anew; "
+        verdicts[1] = replace(verdicts[1], why=f"{why}a small day does not repay the fixed costs")
     tables: dict[str, list[dict[str, Any]]] = {
         f"A refresh by days of history ({few:,} events a day)": [
             {"days": each, "CPU s": f"{seconds:.3f}", "against 1 day": f"{seconds / flat[1]:.2f}"}
