@@ -1,7 +1,7 @@
 """Imports the heavy libraries once in the Airflow processes that run tasks, so that every forked task finds them loaded.
 
 A task then starts in about half a second instead of several. Only imported, never used here: delta-rs does not survive a fork
-once its threads run. `STRANDLINE_PRELOAD=0` turns it off (it costs some 150 MB of memory that the tasks share).
+once its threads run. `STRANDLINE_PRELOAD=0` turns it off (it costs some 75 MB of memory, which the tasks share).
 """
 
 from __future__ import annotations
