@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from strandline.errors import StorageError, TransientError
 from strandline.lake.objects import ObjectMissing
@@ -21,9 +20,6 @@ from strandline.spec.model import Stream
 from strandline.stages.bronze import Line
 from strandline.stages.gold import refresh
 from strandline.stages.unified import refresh_unified
-
-if TYPE_CHECKING:
-    pass
 
 _TRIES = 5
 _POINTER_TRIES = 20
