@@ -153,8 +153,11 @@ def measure(size: Size) -> list[Found]:
         Verdict("5", f"refresh against a recompute of a day of {many:,} events", f"{gain:.1f} x", ">= 20 x", gain >= 20),
     ]
     if gain < 20:
-        why = "a copy makes the file of its event be written again, and four aggregates compute their hour anew; "
-        verdicts[1] = replace(verdicts[1], why=f"{why}a small day does not repay the fixed costs")
+        why = (
+            "a copy makes the file of its event be written again, and four aggregates compute their hour anew; "
+            "a small day does not repay the fixed costs"
+        )
+        verdicts[1] = replace(verdicts[1], why=why)
     tables: dict[str, list[dict[str, Any]]] = {
         f"A refresh by days of history ({few:,} events a day)": [
             {"days": each, "CPU s": f"{seconds:.3f}", "against 1 day": f"{seconds / flat[1]:.2f}"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -133,21 +133,24 @@ def _against_peers(rows: list[dict[str, Any]]) -> list[Verdict]:
         if OURS not in found or len(found) == 1:
             continue
         ours = found[OURS]
-        others = {who: row for who, row in found.items() if who not in (OURS, LIMIT, NAIVE)}
         if NAIVE in found:
             ratio, cpu = _times(ours, found[NAIVE])
             figure = f"{ratio:.1f} x naive ({ours['wall_s']:.1f} s against {found[NAIVE]['wall_s']:.1f} s; {cpu:.1f} x in CPU)"
             verdicts.append(_verdict("1", f"files to gold, {lines:,} events", figure, ">= 10 x naive", ratio >= 10, ours))
-        if others:
-            best = min(others, key=lambda who: others[who]["wall_s"])
-            ratio, cpu = _times(ours, others[best])
-            figure = f"{ratio:.2f} x the fastest other, {best} ({others[best]['wall_s']:.1f} s; {cpu:.2f} x in CPU)"
+        if best := _fastest_other(found):
+            ratio, cpu = _times(ours, best)
+            figure = f"{ratio:.2f} x the fastest other, {best['who']} ({best['wall_s']:.1f} s; {cpu:.2f} x in CPU)"
             verdicts.append(_verdict("1", f"files to gold, {lines:,} events", figure, ">= 1.0 x", ratio >= 1, ours))
         if KEPT in found:
             ratio, cpu = _times(ours, found[KEPT])
             figure = f"{ratio:.2f} x DuckDB with every line kept ({found[KEPT]['wall_s']:.1f} s; {cpu:.2f} x in CPU)"
             verdicts.append(Verdict("1", f"files to gold, {lines:,} events", figure, _COMPARED, None))
     return verdicts
+
+
+def _fastest_other(found: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    others = [row for who, row in found.items() if who not in (OURS, LIMIT, NAIVE)]
+    return min(others, key=lambda row: row["wall_s"], default=None)
 
 
 def _times(ours: dict[str, Any], other: dict[str, Any]) -> tuple[float, float]:
@@ -160,10 +163,8 @@ def _against_limit(rows: list[dict[str, Any]]) -> list[Verdict]:
     for lines in sorted({row["lines"] for row in rows}):
         found = _by(rows, lines)
         if OURS in found and LIMIT in found:
-            steps = {name: value for name, value in found[LIMIT].items() if name in LIMIT_STEPS}
-            least = sum(steps.values())
+            least, told = _added(found[LIMIT], LIMIT_STEPS)
             share = least / found[OURS]["wall_s"]
-            told = " + ".join(f"{name.removesuffix('_s')} {value:.2f}" for name, value in steps.items())
             figure = f"{share:.0%} of the limit ({told} = {least:.2f} s of {found[OURS]['wall_s']:.2f} s)"
             what = f"share of the limit, {lines:,} events"
             verdict = _verdict("2", what, figure, ">= 60 %", share >= 0.6, found[OURS])
@@ -173,14 +174,16 @@ def _against_limit(rows: list[dict[str, Any]]) -> list[Verdict]:
 
 def _for_comparison(found: dict[str, dict[str, Any]], what: str, least: float) -> Iterator[Verdict]:
     """How near the limit the fastest other comes, and how near anybody could who keeps every line."""
-    others = {who: row["wall_s"] for who, row in found.items() if who not in (OURS, LIMIT)}
-    if others:
-        best = min(others, key=lambda who: others[who])
-        yield Verdict("2", what, f"{best}: {least / others[best]:.0%}", _COMPARED, None)
-    promised = {name.removesuffix("_s"): found[LIMIT][name] for name in PROMISED_STEPS}
-    told = " + ".join(f"{name} {value:.2f}" for name, value in promised.items())
-    most = least / (least + sum(promised.values()))
+    if best := _fastest_other(found):
+        yield Verdict("2", what, f"{best['who']}: {least / best['wall_s']:.0%}", _COMPARED, None)
+    promised, told = _added(found[LIMIT], PROMISED_STEPS)
+    most = least / (least + promised)
     yield Verdict("2", what, f"whoever keeps every line: {most:.0%} at most ({told} s more, all cores busy)", _COMPARED, None)
+
+
+def _added(row: dict[str, Any], steps: Sequence[str]) -> tuple[float, str]:
+    """The seconds of some steps, and what they are made of."""
+    return sum(row[step] for step in steps), " + ".join(f"{step.removesuffix('_s')} {row[step]:.2f}" for step in steps)
 
 
 def _verdict(goal: str, what: str, figure: str, aim: str, met: bool, ours: dict[str, Any]) -> Verdict:

@@ -125,10 +125,8 @@ def _holding_same_events(
     found = {row["_file"] for row in session.rows(f"SELECT DISTINCT h._file FROM held_keys h JOIN new_keys n ON {same}")}
     holding = [file for file in candidates if file.path in found]
     if holding:
-        ranking = _ranking(stream)
-        listed = ", ".join(f"h.{dialect.quote(name)}" for name in (*ranking, "_file"))
-        session.register("held_rows", snapshot.scan_with_files(holding, ranking, may_be))
-        session.materialise("held", f"SELECT {listed} FROM held_rows h JOIN new_keys n ON {same}")
+        session.register("held_rows", snapshot.scan_with_files(holding, _ranking(stream), may_be))
+        session.materialise("held", f"SELECT h.* FROM held_rows h JOIN new_keys n ON {same}")
     return holding
 
 

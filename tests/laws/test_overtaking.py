@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -27,7 +26,7 @@ from strandline.stages.maintain import maintain
 from strandline.stages.merge import merge, read_pointer
 from strandline.stages.silver import silver
 from tests.laws.crashes import Crash, CrashingLake
-from tests.stages.streams import START, deliver, interval, readings, runtime_in
+from tests.stages.streams import START, deliver, interval, line
 
 
 class OvertakenLake(Lake):
@@ -74,21 +73,6 @@ class OvertakenObjects:
     def put(self, key: str, data: bytes, **options: Any) -> bool:
         self._lake.reached(f"put {key}")
         return self._objects.put(key, data, **options)
-
-
-def line(number: int, minute: int = 0, **changes: Any) -> bytes:
-    at = (START + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return json.dumps({"reading_id": f"r{number}", "at": at, "value": number, "site": "north", **changes}).encode()
-
-
-@pytest.fixture
-def stream(tmp_path: Path) -> Stream:
-    return readings(tmp_path)
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Runtime:
-    return runtime_in(tmp_path)
 
 
 def overtaken(runtime: Runtime, at: str, other: Callable[[], object]) -> Runtime:

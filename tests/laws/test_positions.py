@@ -17,17 +17,7 @@ from strandline.stages.gold import gold
 from strandline.stages.land import ingest
 from strandline.stages.merge import merge
 from strandline.stages.silver import silver
-from tests.stages.streams import deliver, interval, readings, runtime_in
-
-
-@pytest.fixture
-def stream(tmp_path: Path) -> Stream:
-    return readings(tmp_path)
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Runtime:
-    return runtime_in(tmp_path)
+from tests.stages.streams import deliver, interval, readings
 
 
 def line(name: str) -> bytes:

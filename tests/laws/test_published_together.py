@@ -20,7 +20,7 @@ from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages.land import ingest
 from strandline.stages.merge import merge, read_pointer
-from tests.stages.streams import START, deliver, interval, readings, runtime_in
+from tests.stages.streams import START, deliver, interval
 
 
 class BusyLake(Lake):
@@ -60,16 +60,6 @@ class WatchedObjects:
 def line(number: int) -> bytes:
     at = (START + timedelta(minutes=number)).strftime("%Y-%m-%dT%H:%M:%SZ")
     return json.dumps({"reading_id": f"r{number}", "at": at, "value": number, "site": "north"}).encode()
-
-
-@pytest.fixture
-def stream(tmp_path: Path) -> Stream:
-    return readings(tmp_path)
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Runtime:
-    return runtime_in(tmp_path)
 
 
 def land(runtime: Runtime, stream: Stream, tmp_path: Path, number: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from strandline.intervals import Interval
 from strandline.lake.lake import Lake
@@ -58,6 +60,12 @@ def readings(folder: Path, more: str = "", rules: str = "") -> Stream:
     path = folder / "readings.yaml"
     path.write_text(READINGS.format(location=folder / "inbox", more=more, rules=rules).strip() + "\n")
     return load_stream(path)
+
+
+def line(number: int, minute: int = 0, **changes: Any) -> bytes:
+    """A reading of that many minutes after `START`, a line of its own."""
+    at = (START + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return json.dumps({"reading_id": f"r{number}", "at": at, "value": number, "site": "north", **changes}).encode()
 
 
 def runtime_in(folder: Path) -> Runtime:

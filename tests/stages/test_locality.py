@@ -23,7 +23,7 @@ from strandline.stages.gold import window_of
 from strandline.stages.land import ingest, land
 from strandline.stages.merge import merge
 from strandline.stages.touched import TAG, Touched, bucket, moment_of, touched_since
-from tests.stages.streams import START, deliver, interval, readings, runtime_in
+from tests.stages.streams import START, deliver, interval
 
 DAY = START.date()
 
@@ -39,16 +39,6 @@ class CountingObjects:
         if name in ("put", "get", "exists", "tag", "list", "open", "delete"):
             self.asked[name] += 1
         return found
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Runtime:
-    return runtime_in(tmp_path)
-
-
-@pytest.fixture
-def stream(tmp_path: Path) -> Stream:
-    return readings(tmp_path)
 
 
 def line(number: int, at: datetime, value: float = 1) -> bytes:

@@ -61,11 +61,6 @@ BAD: list[tuple[bytes, str, str | None]] = [
 CONVERTED = {"value": "1.5", "count": "12", "price": "3.10", "ok": "true", "day": "2026-03-01"}
 
 
-@pytest.fixture
-def runtime(tmp_path: Path) -> Runtime:
-    return runtime_in(tmp_path)
-
-
 def take(runtime: Runtime, stream: Stream, number: int) -> dict[str, int]:
     ingest(runtime, stream, interval(number))
     bronze(runtime, stream, interval(number).end)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,7 +22,7 @@ from strandline.stages.land import ingest, ingest_intervals, land
 from strandline.stages.maintain import maintain
 from strandline.stages.merge import merge, read_pointer
 from strandline.stages.silver import silver
-from tests.stages.streams import FIVE, START, deliver, interval, readings, runtime_in
+from tests.stages.streams import FIVE, START, deliver, interval, line, readings, runtime_in
 
 TABLES = (
     paths.realtime("readings"),
@@ -36,21 +34,6 @@ TABLES = (
     paths.unified("readings"),
     paths.analytics("readings", "hourly"),
 )
-
-
-def line(number: int, minute: int = 0, **changes: Any) -> bytes:
-    at = (START + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return json.dumps({"reading_id": f"r{number}", "at": at, "value": number, "site": "north", **changes}).encode()
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Runtime:
-    return runtime_in(tmp_path)
-
-
-@pytest.fixture
-def stream(tmp_path: Path) -> Stream:
-    return readings(tmp_path)
 
 
 def versions(runtime: Runtime) -> dict[str, int]:

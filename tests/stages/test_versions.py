@@ -4,8 +4,6 @@ than the files that hold it.
 
 from __future__ import annotations
 
-import json
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +19,13 @@ from strandline.spec.model import Stream
 from strandline.stages.land import ingest
 from strandline.stages.merge import merge
 from strandline.stages.touched import touched_since
-from tests.stages.streams import START, deliver, interval, readings, runtime_in
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Runtime:
-    return runtime_in(tmp_path)
-
-
-@pytest.fixture
-def stream(tmp_path: Path) -> Stream:
-    return readings(tmp_path)
+from tests.stages import streams
+from tests.stages.streams import START, deliver, interval, readings
 
 
 def line(number: int, minute: int, **changes: Any) -> bytes:
-    at = (START + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return json.dumps({"reading_id": f"r{number:04d}", "at": at, "value": 1, "site": "north", **changes}).encode()
+    """Of a key that is ordered like its number."""
+    return streams.line(number, minute, **{"reading_id": f"r{number:04d}", "value": 1, **changes})
 
 
 def served(runtime: Runtime, stream: Stream) -> Snapshot:
