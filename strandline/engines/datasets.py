@@ -84,7 +84,7 @@ def in_pieces(files: pads.FileSystemDataset, size: int) -> pads.FileSystemDatase
     pieces = [
         file.subset(row_group_ids=[group.id for group in some])
         for file in files.get_fragments()
-        for some in _packed(file.row_groups, lambda group: group.total_byte_size, size)
+        for some in packed(file.row_groups, lambda group: group.total_byte_size, size)
     ]
     return _of(pieces, files)
 
@@ -94,13 +94,13 @@ def pieces_of(files: pads.FileSystemDataset, rows: int) -> list[pads.FileSystemD
     fragments = list(files.get_fragments())
     groups = [(number, group) for number, file in enumerate(fragments) for group in file.row_groups]
     pieces = []
-    for some in _packed(groups, lambda each: each[1].num_rows, rows):
+    for some in packed(groups, lambda each: each[1].num_rows, rows):
         by_file = itertools.groupby(some, key=itemgetter(0))
         pieces.append([fragments[number].subset(row_group_ids=[group.id for _, group in its]) for number, its in by_file])
     return [_of(piece, files) for piece in pieces]
 
 
-def _packed(items: Iterable[_Item], size_of: Callable[[_Item], int], most: int) -> Iterator[list[_Item]]:
+def packed(items: Iterable[_Item], size_of: Callable[[_Item], int], most: int) -> Iterator[list[_Item]]:
     """The items in their order, as many together as have at most the size `most`, or one; of no items an empty list."""
     some: list[_Item] = []
     held = 0

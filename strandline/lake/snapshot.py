@@ -17,7 +17,7 @@ from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError
 
 from strandline.engines.port import Scan
-from strandline.errors import StorageError, TransientError
+from strandline.errors import StorageError, TransientError, tells_of_damage
 from strandline.lake.log import PARTS, Action, State
 from strandline.lake.objects import ObjectMissing
 
@@ -198,12 +198,14 @@ def reading(path: str) -> Iterator[None]:
         raise classified(error, f"read {path}") from error
 
 
-_FINAL = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403 Forbidden", "NoSuchBucket", "CRC", "Corrupt")
+_FINAL = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403 Forbidden", "NoSuchBucket")
 
 
 def classified(error: DeltaError | OSError, doing: str) -> StorageError | TransientError:
     """Refused or damaged is final; everything else the network may have done."""
     text = str(error).partition("\n   0: ")[0]  # what follows are the library's own stack frames
+    if tells_of_damage(text):
+        return StorageError(f"{doing}: a stored file is damaged: {text}")
     if any(sign in text for sign in _FINAL):
         return StorageError(f"{doing}: {text}")
     return TransientError(f"{doing}: {text}")

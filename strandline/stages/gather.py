@@ -7,7 +7,7 @@ so a row is written again once a level and a day never holds many files. Nothing
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.lake.tables import Table
 from strandline.plan import schemas
 from strandline.spec.model import Stream
-from strandline.stages.again import with_columns
+from strandline.stages.rewrite import write_in_order
 from strandline.stages.touched import Touched
 
 if TYPE_CHECKING:
@@ -58,12 +58,11 @@ def full_levels(files: Iterable[DataFile]) -> list[list[DataFile]]:
 
 
 def _as_one(
-    table: Table, snapshot: Snapshot, session: Session, stream: Stream, day: date, files: Collection[DataFile]
+    table: Table, snapshot: Snapshot, session: Session, stream: Stream, day: date, files: Sequence[DataFile]
 ) -> list[WrittenFile]:
     schema = schemas.unified(stream)
     writer = table.writer(snapshot, schema, unified_statistics(stream), ordinal=max(f.ordinal for f in files))
-    session.register("gathered", with_columns(snapshot.dataset(files=files), schema))
-    session.write(f'SELECT * FROM gathered ORDER BY "{stream.event_time}"', writer)
+    write_in_order(session, snapshot, stream, files, writer)
     writer.touch(day)
     tags = Touched.by(files).tags()
     return [replace(each, tags=tags) for each in writer.close()]

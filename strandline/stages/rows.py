@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
@@ -24,6 +23,7 @@ from strandline.plan.dialect import Dialect
 from strandline.plan.judge import BYTES, TOLD, Judgement, judge, key_of, ranked
 from strandline.spec.model import Budget, Stream
 from strandline.stages.again import landed_lines
+from strandline.stages.places import Places, whole
 
 if TYPE_CHECKING:
     from strandline.engines.port import Engine, Session
@@ -34,9 +34,6 @@ _READ, _READ_ROWS = 32 << 20, 4_096  # bytes of row groups and rows of whole lin
 _READERS = 2
 _TOGETHER = 8 << 20  # bytes of whole lines, given to the engine at once
 _REFUSED = "refused_lines"
-_Whole: TypeAlias = npt.NDArray[np.int64]
-_At: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
-_NOWHERE = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,23 +221,22 @@ def write_refused(session: Session, judged: Judged, writer: PartitionedWriter, r
         return
     refused = f"FROM {JUDGED} WHERE _verdict IS NOT NULL"
     session.materialise(_REFUSED, f"SELECT _verdict, {', '.join(TOLD)} {refused}")
-    places = session.table(f"SELECT _landing_start, _line FROM {_REFUSED}")
-    at = _LinesAt.of(_whole(places["_landing_start"]), _whole(places["_line"]))
+    places = Places.of(session.table(f"SELECT _landing_start, _line FROM {_REFUSED}"))
     sql = refused_rows(judged.judgement, apart=True)
-    for some in together(bytes_at(judged.apart, at), _TOGETHER):
+    for some in together(bytes_at(judged.apart, places), _TOGETHER):
         session.register("refused_bytes", some)
         session.write(sql, writer, rows)
 
 
-def bytes_at(lines: pads.FileSystemDataset, at: _At) -> Iterator[pa.RecordBatch]:
-    """The places and bytes of those landed lines that `at` picks, in their order; what goes wrong while they are read is told
-    as ours, as the engine tells it.
+def bytes_at(lines: pads.FileSystemDataset, places: Places) -> Iterator[pa.RecordBatch]:
+    """The places and bytes of the landed lines at some places, in their order; what goes wrong while they are read is told as
+    ours, as the engine tells it.
     """
     columns = ["_landing_start", "_line", *BYTES]
 
     def picked(piece: pads.Fragment) -> list[pa.RecordBatch]:
         read = piece.scanner(schema=lines.schema, columns=columns, batch_size=_READ_ROWS, use_threads=False)
-        return list(at(read.to_reader()))
+        return list(places.here(read.to_reader()))
 
     with reading("the bytes of refused lines"):
         for some in in_order(picked, in_pieces(lines, _READ).get_fragments(), _READERS):
@@ -252,7 +248,7 @@ def together(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.Table]
     some: list[pa.RecordBatch] = []
     total = 0
     for batch in batches:
-        ends = total + np.cumsum(_whole(pc.binary_length(batch["_raw"])))
+        ends = total + np.cumsum(whole(pc.binary_length(batch["_raw"])))
         first_of_next = np.flatnonzero(np.diff(ends // size, prepend=total // size))
         for piece, (begin, end) in enumerate(pairwise((0, *first_of_next, len(ends)))):
             if piece and some:
@@ -262,39 +258,6 @@ def together(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.Table]
         total = int(ends[-1])
     if some:
         yield pa.Table.from_batches(some)
-
-
-@dataclass(frozen=True, slots=True)
-class _LinesAt:
-    """Of batches of lines, those that stand at some places (landing start and number): most lines of a data set need not reach
-    the engine. Behind the last of the sorted `intervals` and `wanted` places stands one that no line has.
-    """
-
-    intervals: _Whole
-    width: int
-    wanted: _Whole
-
-    @classmethod
-    def of(cls, starts: _Whole, numbers: _Whole) -> _LinesAt:
-        intervals, width = np.unique(starts), int(numbers.max(initial=0)) + 1
-        wanted = np.unique(np.searchsorted(intervals, starts) * width + numbers)
-        return cls(np.append(intervals, _NOWHERE), width, np.append(wanted, _NOWHERE))
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            start, number = _whole(batch["_landing_start"]), _whole(batch["_line"])
-            interval = np.searchsorted(self.intervals, start)
-            known = (number < self.width) & (self.intervals[interval] == start)
-            places = interval * self.width + number
-            same = self.wanted[np.searchsorted(self.wanted, places)] == places
-            chosen = np.flatnonzero(known & same)
-            if len(chosen):
-                yield batch.take(pa.array(chosen))
-
-
-def _whole(values: pa.Array | pa.ChunkedArray) -> _Whole:
-    """Whole numbers, or moments as their microseconds."""
-    return np.asarray(values.cast(pa.int64()))
 
 
 def _text(value: str) -> str:

@@ -30,6 +30,7 @@ from strandline.spec.model import Stream
 from strandline.stages.again import with_columns
 from strandline.stages.bronze import Line
 from strandline.stages.gather import gather, unified_statistics
+from strandline.stages.rewrite import write_again
 from strandline.stages.rows import JUDGED, Judged, check_budgets, judge_files, repeats, without_repeats
 from strandline.stages.silver import CONTRACT, RESTATEMENTS
 from strandline.stages.slices import write_by_time
@@ -167,17 +168,13 @@ def _write_new(
     windows the commit touched.
     """
     schema, dialect = schemas.unified(stream), engine.dialect
-    names, order = _names(engine, schema), f'ORDER BY event_date, "{stream.event_time}"'
     same = "o._landing_start = r._landing_start AND o._line = r._line"
     served = _served(engine, schema, schemas.PROVISIONAL)
     new = f"{JUDGED} AS r WHERE _verdict IS NULL AND NOT EXISTS (SELECT 1 FROM outranked o WHERE o._file IS NULL AND {same})"
     writer = table.writer(snapshot, schema, unified_statistics(stream))
     if replaced:
-        session.register("before", snapshot.scan_with_files(replaced, schema.names))
-        gone = f"SELECT 1 FROM outranked o WHERE o._file = r._file AND {same}"
-        session.write(f"SELECT {names} FROM before AS r WHERE NOT EXISTS ({gone}) {order}", writer)
-        writer.end_file()
-    session.write(f"SELECT {served} FROM {new} {order}", writer)
+        write_again(session, snapshot, stream, replaced, "outranked", writer)
+    session.write(f"SELECT {served} FROM {new} ORDER BY event_date, {dialect.quote(stream.event_time)}", writer)
     window = dialect.window_start(event_moment(stream, dialect), "5 minutes")
     windows = f"event_date, {window} AS window_start"
     touched = f"SELECT {windows} FROM {new} UNION SELECT {windows} FROM outranked WHERE _file IS NOT NULL"

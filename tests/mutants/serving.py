@@ -146,11 +146,19 @@ SERVING = [
     ),
     Mutation(
         "what a new version outranks stays in its file",
-        UNIFIED,
-        "WHERE o._file = r._file AND {same}",
-        "WHERE o._file <> r._file AND {same}",
+        "strandline/stages/places.py",
+        "yield batch.filter(pa.array(~held)) if held.any() else batch",
+        "yield batch",
         "an event that comes again is there twice",
         LAWS,
+    ),
+    Mutation(
+        "places are told by their number alone",
+        "strandline/stages/places.py",
+        "(self.intervals[interval] == start)",
+        "(start == start)",
+        "an event goes with another that stood at the same line of an interval",
+        ("tests/stages/test_places.py",),
     ),
     Mutation(
         "the smallest of the new keys is not looked for",

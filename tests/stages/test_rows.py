@@ -19,6 +19,7 @@ from strandline.engines.duckdb import DuckEngine
 from strandline.errors import StorageError
 from strandline.plan.judge import deduplicate
 from strandline.spec.model import Field, FilesSource, Stream, Team
+from strandline.stages.places import Places
 from strandline.stages.rows import bytes_at, repeats, together
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -112,4 +113,4 @@ def test_damage_that_is_met_where_refused_bytes_are_read_is_told_as_damage(tmp_p
     options = pads.ParquetFragmentScanOptions(page_checksum_verification=True)
     files = pads.dataset([str(path)], format=pads.ParquetFileFormat(default_fragment_scan_options=options))
     with pytest.raises(StorageError, match="the bytes of refused lines"):
-        list(bytes_at(files, iter))
+        list(bytes_at(files, Places.of(pa.Table.from_pylist([line]))))
