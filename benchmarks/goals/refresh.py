@@ -135,7 +135,8 @@ def against_recompute(folder: Path, events_a_day: int, late: str = "") -> tuple[
     runtime, other = runtime_in(f"{folder}/lake"), runtime_in(f"{folder}/other")
     build(runtime, five, daily, 0, LANDED)
     ingest_intervals(other, five, [micro_batch(n) for n in range(LANDED)])
-    refreshed, whole = [], []
+    refreshed: list[float] = []
+    whole: list[float] = []
     for number in range(LANDED, LANDED + MEASURED):
         refreshed.append(refresh(runtime, five, number))
         ingest_intervals(other, five, [micro_batch(number)])

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from sqlglot import exp
+
 from strandline.plan.dialect import Dialect
 from strandline.plan.expressions import parse_expression
-from strandline.plan.judge import Columns, event_moment
+from strandline.plan.judge import Columns, column_scales, column_types, event_moment
 from strandline.plan.schemas import FINAL, PROVISIONAL
 from strandline.spec.model import FieldType, GoldTable, Metric, Stream
 
@@ -38,6 +40,17 @@ def aggregate(stream: Stream, table: GoldTable, dialect: Dialect, relation: str,
         grouped = f"SELECT *, {_computed(metric, dialect, known)} AS {quote(metric.name)} FROM ({grouped}) AS g"
         known.append(metric)
     return f"SELECT *, CAST(window_start AS DATE) AS event_date FROM ({grouped}) AS g"
+
+
+def columns_read(stream: Stream, table: GoldTable, *, served: bool = False) -> set[str]:
+    """The columns of good rows that `aggregate` reads."""
+    types, scales = column_types(stream), column_scales(stream)
+    of_rows = [m for m in table.metrics if m.kind not in ("ratio", "expression")]
+    texts = [table.where, *(m.expression for m in of_rows), *(m.where for m in of_rows)]
+    trees = [parse_expression(text, types, scales=scales).tree for text in texts if text]
+    named = {column.name for tree in trees for column in tree.find_all(exp.Column)} - {"now"}
+    own = {"_landing_start", "_landing_end", "_line"} | ({"_status"} if served else set())
+    return named | own | {stream.event_time, *table.dimensions}
 
 
 def _measured(metric: Metric, stream: Stream, dialect: Dialect, columns: Columns) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pyarrow as pa
-import pyarrow.dataset as pads
 
-from strandline.engines.port import Scan
+from strandline.engines.port import Relation, Scan
 from strandline.intervals import GRAINS
 from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.paths import gold as gold_path
 from strandline.lake.paths import silver as silver_path
-from strandline.lake.snapshot import Snapshot
+from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.lake.tables import Commit, Table
 from strandline.plan import schemas
 from strandline.plan.aggregate import aggregate
@@ -23,8 +22,8 @@ from strandline.plan.dialect import Dialect
 from strandline.plan.judge import event_moment, moment_literal
 from strandline.runtime import Runtime
 from strandline.spec.model import GoldTable, Grain, Stream
-from strandline.stages.again import with_columns
 from strandline.stages.slices import slices
+from strandline.stages.source_rows import SourceRows
 from strandline.stages.touched import moment_of, touched_since
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 
 _NARROW = 4
 """How many times as many rows an engine may aggregate at once as it may order: of most columns it holds nothing."""
+_IN_MEMORY = 4 << 20  # bytes of files, as they are stored
+_COARSEST: tuple[Grain, ...] = get_args(Grain)[::-1]
 DEFINITION = "definition"
 """The position of an aggregate that changes with its declaration."""
 
@@ -39,23 +40,31 @@ DEFINITION = "definition"
 def gold(runtime: Runtime, stream: Stream) -> dict[str, int]:
     """Rows written by table; a table that was up to date counts 0. Grain and columns as the stream's `gold:` declares."""
     source = runtime.lake.table(silver_path(stream.name)).snapshot()
-    counts = {}
-    for done, declared in enumerate(stream.gold):
-        runtime.progress(f"gold {stream.name}", done, len(stream.gold))
-        table = runtime.lake.table(gold_path(stream.name, declared.name))
-        counts[declared.name] = refresh(runtime, stream, declared, source, table, "silver", served=False) if source else 0
-    runtime.progress(f"gold {stream.name}", len(stream.gold), len(stream.gold))
-    return counts
+    if source is None:
+        return dict.fromkeys((declared.name for declared in stream.gold), 0)
+    tables = {declared.name: runtime.lake.table(gold_path(stream.name, declared.name)) for declared in stream.gold}
+    return refresh(runtime, stream, source, tables, "silver", served=False)
 
 
 def refresh(
-    runtime: Runtime, stream: Stream, declared: GoldTable, source: Snapshot, table: Table, application: str, *, served: bool
-) -> int:
-    """How many rows were written to bring an aggregate up to `source`; only windows that changed are computed, or their days
-    where the source says no more.
+    runtime: Runtime, stream: Stream, source: Snapshot, tables: Mapping[str, Table], application: str, *, served: bool
+) -> dict[str, int]:
+    """How many rows were written to bring each aggregate (`tables`, by name) up to `source`; only windows that changed are
+    computed, or their days where the source says no more.
 
-    All are, when the table is defined otherwise than when it was last computed.
+    All are, when a table is defined otherwise than when it was last computed.
     """
+    counts = dict.fromkeys((declared.name for declared in stream.gold), 0)
+    doing, rows = f"{'analytics' if served else 'gold'} {stream.name}", SourceRows(stream, source, served)
+    for done, declared in enumerate(sorted(stream.gold, key=lambda table: _COARSEST.index(table.grain))):
+        runtime.progress(doing, done, len(counts))
+        counts[declared.name] = _refresh_one(runtime, declared, rows, tables[declared.name], application)
+    runtime.progress(doing, len(counts), len(counts))
+    return counts
+
+
+def _refresh_one(runtime: Runtime, declared: GoldTable, rows: SourceRows, table: Table, application: str) -> int:
+    stream, source, served = rows.stream, rows.snapshot, rows.served
     schema = schemas.gold(stream, declared, served=served)
     definition = definition_of(runtime.engine.dialect, stream, declared, served=served)
     written = 0
@@ -70,12 +79,11 @@ def refresh(
         touched = _touched(stream, declared, source, None if anew else reached)
         writer = table.writer(snapshot, schema, ("window_start", "_as_of"))
         with runtime.engine_of(stream).session() as session:
+            removed = snapshot.files if anew else snapshot.files_of(touched)
             if isinstance(touched, dict):
-                removed = snapshot.files_of(touched)
-                _write_windows(session, stream, declared, source, snapshot.dataset(files=removed), touched, writer, served)
+                _write_windows(session, declared, rows, _before(snapshot, removed, schema), touched, writer)
             else:
-                removed = snapshot.files if anew else snapshot.files_of(touched)
-                _write_days(session, stream, declared, source, touched, writer, served)
+                _write_days(session, declared, rows, touched, writer)
         for day in sorted({f.partition for f in removed if f.partition}):
             writer.touch(day)  # who follows the table hears of windows that are gone
         added = writer.close()
@@ -104,82 +112,49 @@ def _touched(
     return precise
 
 
+def _before(snapshot: Snapshot, files: Sequence[DataFile], schema: pa.Schema) -> Relation:
+    """The windows of the days that are written again, as they were."""
+    if sum(file.size for file in files) <= _IN_MEMORY:
+        return snapshot.arrow(schema.names, files=files)
+    return Scan(snapshot.dataset(files=files), schema.names)
+
+
 def _write_days(
-    session: Session,
-    stream: Stream,
-    declared: GoldTable,
-    source: Snapshot,
-    starts: Collection[date],
-    writer: PartitionedWriter,
-    served: bool,
+    session: Session, declared: GoldTable, source: SourceRows, starts: Collection[date], writer: PartitionedWriter
 ) -> None:
     """The windows that start on some days, whole."""
-    files = source.files_of(source_dates(starts, declared.grain))
+    stream, files = source.stream, source.snapshot.files_of(source_dates(starts, declared.grain))
     if files:
-        session.register("rows", with_columns(source.dataset(files=files), _source_schema(stream, served)))
+        session.register("rows", source.of_files(files))
         rows, most = sum(f.rows for f in files), session.rows_at_once and session.rows_at_once * _NARROW
         for chosen in slices(session, stream, "rows", rows, most, declared.grain):
             relation = f"(SELECT * FROM rows WHERE {chosen}) AS rows"
-            sql = aggregate(stream, declared, session.dialect, relation, served=served)
+            sql = aggregate(stream, declared, session.dialect, relation, served=source.served)
             session.write(f"SELECT * FROM ({sql}) AS a ORDER BY event_date, window_start", writer)
 
 
 def _write_windows(
     session: Session,
-    stream: Stream,
     declared: GoldTable,
-    source: Snapshot,
-    before: pads.FileSystemDataset,
+    source: SourceRows,
+    before: Relation,
     touched: Mapping[date, Collection[datetime]],
     writer: PartitionedWriter,
-    served: bool,
 ) -> None:
     """The touched windows computed again, and the rest of their days as they were `before`."""
     if not touched:
         return
-    dialect = session.dialect
-    spans = _spans(touched, declared.grain)
-    may_hold, held = _within(stream.event_time, spans), []
-    for file in source.files_of(touched):
-        low, high = file.minimum.get(stream.event_time), file.maximum.get(stream.event_time)
-        if low is None or high is None or any(low < end and high >= start for start, end in spans):
-            held.append(file)
+    stream, dialect = source.stream, session.dialect
     windows = ", ".join(moment_literal(start) for starts in touched.values() for start in sorted(starts))
-    schema = schemas.gold(stream, declared, served=served)
-    names = ", ".join(dialect.quote(name) for name in schema.names)
-    session.register("before", Scan(with_columns(before, schema)))
+    names = ", ".join(dialect.quote(name) for name in schemas.gold(stream, declared, served=source.served).names)
+    session.register("before", before)
     parts = [f"SELECT {names} FROM before WHERE window_start NOT IN ({windows})"]
-    if held:
-        rows = with_columns(source.dataset(files=held, may_hold=may_hold), _source_schema(stream, served))
+    if (rows := source.of_windows(session, touched, declared.grain)) is not None:
         session.register("source_rows", rows)
         window = dialect.window_start(event_moment(stream, dialect), declared.grain)
         chosen = f"(SELECT * FROM source_rows WHERE {window} IN ({windows})) AS rows"
-        parts.append(f"SELECT {names} FROM ({aggregate(stream, declared, dialect, chosen, served=served)}) AS a")
+        parts.append(f"SELECT {names} FROM ({aggregate(stream, declared, dialect, chosen, served=source.served)}) AS a")
     session.write(f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS u ORDER BY event_date, window_start", writer)
-
-
-def _source_schema(stream: Stream, served: bool) -> pa.Schema:
-    return schemas.unified(stream) if served else schemas.silver(stream)
-
-
-def _spans(touched: Mapping[date, Collection[datetime]], grain: Grain) -> list[tuple[datetime, datetime]]:
-    """The touched windows as half-open spans of time, neighbours joined."""
-    spans: list[tuple[datetime, datetime]] = []
-    for start in sorted(start for starts in touched.values() for start in starts):
-        end = start + GRAINS[grain]
-        if spans and spans[-1][1] >= start:
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((start, end))
-    return spans
-
-
-def _within(column: str, spans: Iterable[tuple[datetime, datetime]]) -> pads.Expression:
-    found = None
-    for start, end in spans:
-        span = (pads.field(column) >= pa.scalar(start, schemas.MOMENT)) & (pads.field(column) < pa.scalar(end, schemas.MOMENT))
-        found = span if found is None else found | span
-    return found
 
 
 def definition_of(dialect: Dialect, stream: Stream, declared: GoldTable, *, served: bool) -> int:

@@ -58,12 +58,8 @@ def merge(runtime: Runtime, stream: Stream) -> dict[str, int]:
     unified = runtime.lake.table(unified_path(stream.name)).snapshot()
     if unified is None:
         return counts
-    tables = {}
-    for done, declared in enumerate(stream.gold):
-        runtime.progress(f"analytics {stream.name}", done, len(stream.gold))
-        table = runtime.lake.table(analytics(stream.name, declared.name))
-        counts["analytics"] += refresh(runtime, stream, declared, unified, table, "unified", served=True)
-        tables[declared.name] = table
+    tables = {declared.name: runtime.lake.table(analytics(stream.name, declared.name)) for declared in stream.gold}
+    counts["analytics"] = sum(refresh(runtime, stream, unified, tables, "unified", served=True).values())
     _publish(runtime, stream, unified, tables)
     return counts
 

@@ -265,6 +265,14 @@ SERVING = [
         LAWS,
     ),
     Mutation(
+        "rows of some of the windows are taken for those of all",
+        "strandline/stages/source_rows.py",
+        "if self._kept and all(any(",
+        "if self._kept and any(any(",
+        "windows beside those that were read are computed from nothing",
+        ("tests/stages/test_source_rows.py",),
+    ),
+    Mutation(
         "a distinct count counts rows",
         AGGREGATE,
         'return f"COUNT(DISTINCT {value})"',
