@@ -204,8 +204,9 @@ class DuckSession:
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """A small result as dictionaries."""
         with _errors():
-            found: list[dict[str, Any]] = self._connection.sql(sql).to_arrow_table().to_pylist()
-            return found
+            found = self._connection.execute(sql)  # planned once, where a relation is planned to tell its columns too
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
     def table(self, sql: str) -> pa.Table:
         """A result in memory."""
