@@ -62,7 +62,7 @@ class SourceRows:
         if sum(group.num_rows for fragment in rows.get_fragments() for group in fragment.row_groups) > most:
             return rows
         names = {name for table in self.stream.gold for name in columns_read(self.stream, table, served=self.served)}
-        schema = pa.schema([column for column in self.schema if column.name in names])
+        schema = pa.schema([column for column in rows.schema if column.name in names])
         with reading(self.snapshot.path):
             read = pa.Table.from_batches(a_few_at_a_time(rows, columns=schema.names, filter=within), schema)
         self._kept = spans, read
