@@ -35,12 +35,6 @@ class UsageError(StrandlineError):
     """The caller asked for what does not exist: an unknown stream, an interval off the schedule, a bad URL."""
 
 
-def tells_of_damage(text: str) -> bool:
-    """Whether Arrow, by which the engine reads too, says of a stored file that it is damaged."""
-    signs = ("CRC", "page integrity", "Corrupt", "corrupt", "deserialize thrift", "magic bytes")
-    return any(sign in text for sign in signs)
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """One thing wrong with the configuration, at one place.

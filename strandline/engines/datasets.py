@@ -77,6 +77,18 @@ def a_few_at_a_time(files: pads.FileSystemDataset, most: int = _SIDE_BY_SIDE, **
         several = max(1, min(_WAITING * len(chosen) // max(size, 1), most))
 
 
+def up_to(rows: Iterator[pa.RecordBatch], most: int) -> tuple[list[pa.RecordBatch], int]:
+    """The next batches, until they are all or more than `most` bytes, and how many bytes they are."""
+    taken: list[pa.RecordBatch] = []
+    size = 0
+    for batch in rows:
+        taken.append(batch)
+        size += batch.nbytes
+        if size > most:
+            break
+    return taken, size
+
+
 def in_pieces(files: pads.FileSystemDataset, size: int) -> pads.FileSystemDataset:
     """The same rows, every few row groups (`size` bytes of values, or one) as if they were a file: Arrow keeps what it has read
     of a file until it has read all of it.
@@ -84,7 +96,7 @@ def in_pieces(files: pads.FileSystemDataset, size: int) -> pads.FileSystemDatase
     pieces = [
         file.subset(row_group_ids=[group.id for group in some])
         for file in files.get_fragments()
-        for some in packed(file.row_groups, lambda group: group.total_byte_size, size)
+        for some in _packed(file.row_groups, lambda group: group.total_byte_size, size)
     ]
     return _of(pieces, files)
 
@@ -94,13 +106,13 @@ def pieces_of(files: pads.FileSystemDataset, rows: int) -> list[pads.FileSystemD
     fragments = list(files.get_fragments())
     groups = [(number, group) for number, file in enumerate(fragments) for group in file.row_groups]
     pieces = []
-    for some in packed(groups, lambda each: each[1].num_rows, rows):
+    for some in _packed(groups, lambda each: each[1].num_rows, rows):
         by_file = itertools.groupby(some, key=itemgetter(0))
         pieces.append([fragments[number].subset(row_group_ids=[group.id for _, group in its]) for number, its in by_file])
     return [_of(piece, files) for piece in pieces]
 
 
-def packed(items: Iterable[_Item], size_of: Callable[[_Item], int], most: int) -> Iterator[list[_Item]]:
+def _packed(items: Iterable[_Item], size_of: Callable[[_Item], int], most: int) -> Iterator[list[_Item]]:
     """The items in their order, as many together as have at most the size `most`, or one; of no items an empty list."""
     some: list[_Item] = []
     held = 0

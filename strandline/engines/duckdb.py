@@ -21,7 +21,7 @@ from sqlglot import exp
 from strandline.engines.datasets import ZonelessFiles, a_few_at_a_time, without_zones
 from strandline.engines.port import Relation, Scan
 from strandline.engines.spill import SpillFolder
-from strandline.errors import DataError, StorageError, StrandlineError, TransientError, UsageError, tells_of_damage
+from strandline.errors import DataError, StorageError, StrandlineError, TransientError, UsageError
 from strandline.memory import give_arrows_memory_back, give_back_what_is_freed
 from strandline.plan.dialect import Dialect
 from strandline.spec.model import FieldType, Grain
@@ -357,7 +357,7 @@ def _errors() -> Iterator[None]:
 
 
 def _classified(text: str) -> StrandlineError:
-    if tells_of_damage(text):
+    if any(sign in text for sign in ("CRC", "page integrity", "Corrupt", "corrupt", "deserialize thrift", "magic bytes")):
         return StorageError(f"a stored file is damaged: {text}")
     if any(sign in text for sign in ("AWS Error", "curlCode", "Connection", "timed out", "Timeout")):
         return TransientError(f"reading the lake: {text}")

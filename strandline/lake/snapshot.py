@@ -17,7 +17,7 @@ from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError
 
 from strandline.engines.port import Scan
-from strandline.errors import StorageError, TransientError, tells_of_damage
+from strandline.errors import StorageError, TransientError
 from strandline.lake.log import PARTS, Action, State
 from strandline.lake.objects import ObjectMissing
 
@@ -194,18 +194,26 @@ def reading(path: str) -> Iterator[None]:
         yield
     except ObjectMissing as error:  # of a version that another run has left behind, and maintenance with it
         raise TransientError(f"read {path}: {error}") from error
-    except (DeltaError, OSError) as error:
+    except (pa.ArrowInvalid, OSError) as error:
+        if _says_the_storage(error):
+            raise classified(error, f"read {path}") from error
+        raise StorageError(f"read {path}: a stored file is damaged: {error}") from error
+    except DeltaError as error:
         raise classified(error, f"read {path}") from error
 
 
-_FINAL = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403 Forbidden", "NoSuchBucket")
+def _says_the_storage(error: pa.ArrowInvalid | OSError) -> bool:
+    """Whether not the Parquet reader does: what that finds wrong with a file it says in ever other words."""
+    signs = ("AWS Error", "curlCode", "Connection", "timed out", "Timeout")
+    return isinstance(error, OSError) and (error.errno is not None or any(sign in str(error) for sign in signs))
+
+
+_FINAL = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403 Forbidden", "NoSuchBucket", "CRC", "Corrupt")
 
 
 def classified(error: DeltaError | OSError, doing: str) -> StorageError | TransientError:
     """Refused or damaged is final; everything else the network may have done."""
     text = str(error).partition("\n   0: ")[0]  # what follows are the library's own stack frames
-    if tells_of_damage(text):
-        return StorageError(f"{doing}: a stored file is damaged: {text}")
     if any(sign in text for sign in _FINAL):
         return StorageError(f"{doing}: {text}")
     return TransientError(f"{doing}: {text}")

@@ -17,7 +17,7 @@ from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.lake.tables import Table
 from strandline.plan import schemas
 from strandline.spec.model import Stream
-from strandline.stages.rewrite import write_in_order
+from strandline.stages.rewrite import write_as_one
 from strandline.stages.touched import Touched
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _as_one(
 ) -> list[WrittenFile]:
     schema = schemas.unified(stream)
     writer = table.writer(snapshot, schema, unified_statistics(stream), ordinal=max(f.ordinal for f in files))
-    write_in_order(session, snapshot, stream, files, writer)
+    write_as_one(session, snapshot, stream, files, writer)
     writer.touch(day)
     tags = Touched.by(files).tags()
     return [replace(each, tags=tags) for each in writer.close()]

@@ -7,9 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, get_args
 
-import pyarrow as pa
-
-from strandline.engines.port import Relation, Scan
+from strandline.engines.port import Scan
 from strandline.intervals import GRAINS
 from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.paths import gold as gold_path
@@ -31,8 +29,8 @@ if TYPE_CHECKING:
 
 _NARROW = 4
 """How many times as many rows an engine may aggregate at once as it may order: of most columns it holds nothing."""
-_IN_MEMORY = 4 << 20  # bytes of files, as they are stored
-_COARSEST: tuple[Grain, ...] = get_args(Grain)[::-1]
+_SMALL = 256 << 10  # bytes of files, as they are stored
+_COARSE_FIRST: tuple[Grain, ...] = get_args(Grain)[::-1]
 DEFINITION = "definition"
 """The position of an aggregate that changes with its declaration."""
 
@@ -56,17 +54,17 @@ def refresh(
     """
     counts = dict.fromkeys((declared.name for declared in stream.gold), 0)
     doing, rows = f"{'analytics' if served else 'gold'} {stream.name}", SourceRows(stream, source, served)
-    for done, declared in enumerate(sorted(stream.gold, key=lambda table: _COARSEST.index(table.grain))):
+    for done, declared in enumerate(sorted(stream.gold, key=lambda table: _COARSE_FIRST.index(table.grain))):
         runtime.progress(doing, done, len(counts))
         counts[declared.name] = _refresh_one(runtime, declared, rows, tables[declared.name], application)
     runtime.progress(doing, len(counts), len(counts))
     return counts
 
 
-def _refresh_one(runtime: Runtime, declared: GoldTable, rows: SourceRows, table: Table, application: str) -> int:
-    stream, source, served = rows.stream, rows.snapshot, rows.served
-    schema = schemas.gold(stream, declared, served=served)
-    definition = definition_of(runtime.engine.dialect, stream, declared, served=served)
+def _refresh_one(runtime: Runtime, declared: GoldTable, source: SourceRows, table: Table, application: str) -> int:
+    stream, ordinal = source.stream, source.snapshot.ordinal
+    schema = schemas.gold(stream, declared, served=source.served)
+    definition = definition_of(runtime.engine.dialect, stream, declared, served=source.served)
     written = 0
 
     def decide(snapshot: Snapshot) -> Commit | None:
@@ -74,21 +72,21 @@ def _refresh_one(runtime: Runtime, declared: GoldTable, rows: SourceRows, table:
         written = 0
         anew = snapshot.position(DEFINITION) != definition
         reached = snapshot.position(application)
-        if reached > source.ordinal or (reached == source.ordinal and not anew):
+        if reached > ordinal or (reached == ordinal and not anew):
             return None
-        touched = _touched(stream, declared, source, None if anew else reached)
+        touched = _touched(stream, declared, source.snapshot, None if anew else reached)
         writer = table.writer(snapshot, schema, ("window_start", "_as_of"))
         with runtime.engine_of(stream).session() as session:
             removed = snapshot.files if anew else snapshot.files_of(touched)
             if isinstance(touched, dict):
-                _write_windows(session, declared, rows, _before(snapshot, removed, schema), touched, writer)
+                _write_windows(session, declared, source, snapshot, removed, touched, writer)
             else:
-                _write_days(session, declared, rows, touched, writer)
+                _write_days(session, declared, source, touched, writer)
         for day in sorted({f.partition for f in removed if f.partition}):
             writer.touch(day)  # who follows the table hears of windows that are gone
         added = writer.close()
         written = sum(w.rows for w in added)
-        positions = {application: source.ordinal, DEFINITION: definition}
+        positions = {application: ordinal, DEFINITION: definition}
         return Commit(added, removed, positions, schema=schema if snapshot.retyped(schema) else None)
 
     table.commit(schema, decide, schemas.EVENT_DATE, may_retype=True)
@@ -112,13 +110,6 @@ def _touched(
     return precise
 
 
-def _before(snapshot: Snapshot, files: Sequence[DataFile], schema: pa.Schema) -> Relation:
-    """The windows of the days that are written again, as they were."""
-    if sum(file.size for file in files) <= _IN_MEMORY:
-        return snapshot.arrow(schema.names, files=files)
-    return Scan(snapshot.dataset(files=files), schema.names)
-
-
 def _write_days(
     session: Session, declared: GoldTable, source: SourceRows, starts: Collection[date], writer: PartitionedWriter
 ) -> None:
@@ -137,17 +128,22 @@ def _write_windows(
     session: Session,
     declared: GoldTable,
     source: SourceRows,
-    before: Relation,
+    snapshot: Snapshot,
+    removed: Sequence[DataFile],
     touched: Mapping[date, Collection[datetime]],
     writer: PartitionedWriter,
 ) -> None:
-    """The touched windows computed again, and the rest of their days as they were `before`."""
+    """The touched windows computed again, and the rest of their days as they are in the files that are `removed`."""
     if not touched:
         return
     stream, dialect = source.stream, session.dialect
     windows = ", ".join(moment_literal(start) for starts in touched.values() for start in sorted(starts))
-    names = ", ".join(dialect.quote(name) for name in schemas.gold(stream, declared, served=source.served).names)
-    session.register("before", before)
+    columns = schemas.gold(stream, declared, served=source.served).names
+    names = ", ".join(dialect.quote(name) for name in columns)
+    if session.rows_at_once is not None and sum(file.size for file in removed) <= _SMALL:
+        session.register("before", snapshot.arrow(columns, files=removed))
+    else:
+        session.register("before", Scan(snapshot.dataset(files=removed), columns))
     parts = [f"SELECT {names} FROM before WHERE window_start NOT IN ({windows})"]
     if (rows := source.of_windows(session, touched, declared.grain)) is not None:
         session.register("source_rows", rows)

@@ -1,7 +1,7 @@
-"""Files of unified written again, in order of event time: what of their rows still counts, or small files as one.
+"""Files of unified written again: what of their rows still counts, or small files as one.
 
-Each is in that order already. So one process copies a file and only leaves rows out, and orders what small files hold in
-memory; more than that, or rows on many machines, the engine orders.
+Each file is in order of event time, and so is what is written. One process copies a file and only leaves rows out, and orders
+what small files hold in memory; more than that, or rows on many machines, the engine orders.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from strandline.engines.datasets import a_few_at_a_time, packed
+from strandline.engines.datasets import a_few_at_a_time, up_to
 from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.snapshot import DataFile, Snapshot, reading
 from strandline.memory import give_arrows_memory_back
@@ -25,8 +24,8 @@ from strandline.stages.places import Places
 if TYPE_CHECKING:
     from strandline.engines.port import Session
 
-_IN_MEMORY = 4 << 20  # bytes of files, whose rows take some twenty times as much
-_PLACE = ("_file", "_landing_start", "_line")
+_HELD = 32 << 20  # bytes of rows that are ordered in memory, at most
+_ROWS = 32_768  # given to the writer at once, so that a row group is as large as elsewhere
 
 
 def write_again(
@@ -37,13 +36,47 @@ def write_again(
 
     Raises `StorageError` for a damaged file.
     """
-    spread = session.rows_at_once is None
-    for some in [files] if spread else packed(sorted(files, key=attrgetter("size")), attrgetter("size"), _IN_MEMORY):
-        write_in_order(session, snapshot, stream, some, writer, gone)
-        writer.end_file()
+    if session.rows_at_once is None:
+        _by_the_engine(session, snapshot, stream, files, writer, gone)
+        return
+    held: list[pa.RecordBatch] = []
+    room = _HELD
+    for file in sorted(files, key=attrgetter("size")):
+        places = session.table(f"SELECT _landing_start, _line FROM {gone} WHERE _file = {session.dialect.literal(file.path)}")
+        rows = Places.of(places).elsewhere(_rows(snapshot, stream, file))
+        first, size = up_to(rows, _HELD)
+        if size > _HELD:
+            writer.write_all(chain(first, rows))
+            writer.end_file()
+            continue
+        if size > room:
+            _write_ordered(stream, held, writer)
+            held, room = [], _HELD
+        held += first
+        room -= size
+    _write_ordered(stream, held, writer)
+    give_arrows_memory_back()
 
 
-def write_in_order(
+def write_as_one(
+    session: Session, snapshot: Snapshot, stream: Stream, files: Sequence[DataFile], writer: PartitionedWriter
+) -> None:
+    """Write the rows of some files as one.
+
+    Raises `StorageError` for a damaged file.
+    """
+    if session.rows_at_once is None or sum(file.size for file in files) > _HELD:
+        _by_the_engine(session, snapshot, stream, files, writer)
+        return
+    rows, size = up_to(chain.from_iterable(_rows(snapshot, stream, file) for file in files), _HELD)
+    if size > _HELD:
+        _by_the_engine(session, snapshot, stream, files, writer)
+    else:
+        _write_ordered(stream, rows, writer)
+    give_arrows_memory_back()
+
+
+def _by_the_engine(
     session: Session,
     snapshot: Snapshot,
     stream: Stream,
@@ -51,35 +84,22 @@ def write_in_order(
     writer: PartitionedWriter,
     gone: str | None = None,
 ) -> None:
-    """Write the rows of some files together, but for those that the relation `gone` names.
-
-    Raises `StorageError` for a damaged file.
-    """
-    if session.rows_at_once is None or (len(files) > 1 and sum(file.size for file in files) > _IN_MEMORY):
-        _ordered(session, snapshot, stream, files, writer, gone)
-        return
-    outranked = session.table(f"SELECT {', '.join(_PLACE)} FROM {gone} WHERE _file IS NOT NULL") if gone else None
-    with reading(snapshot.path):
-        rows = chain.from_iterable(_staying(snapshot, stream, file, outranked) for file in files)
-        if len(files) > 1:
-            rows = iter(pa.Table.from_batches(rows).sort_by(stream.event_time).to_batches())
-        writer.write_all(rows)
-    give_arrows_memory_back()
-
-
-def _ordered(
-    session: Session, snapshot: Snapshot, stream: Stream, files: Sequence[DataFile], writer: PartitionedWriter, gone: str | None
-) -> None:
     names, dialect = schemas.unified(stream).names, session.dialect
-    session.register("before", snapshot.scan_with_files(files, names))
-    same = " AND ".join(f"g.{name} = r.{name}" for name in _PLACE)
+    session.register("stored", snapshot.scan_with_files(files, names))
+    same = "g._file = r._file AND g._landing_start = r._landing_start AND g._line = r._line"
     where = f" WHERE NOT EXISTS (SELECT 1 FROM {gone} AS g WHERE {same})" if gone else ""
     listed = ", ".join(dialect.quote(name) for name in names)
-    session.write(f"SELECT {listed} FROM before AS r{where} ORDER BY event_date, {dialect.quote(stream.event_time)}", writer)
+    session.write(f"SELECT {listed} FROM stored AS r{where} ORDER BY event_date, {dialect.quote(stream.event_time)}", writer)
+    writer.end_file()
 
 
-def _staying(snapshot: Snapshot, stream: Stream, file: DataFile, outranked: pa.Table | None) -> Iterator[pa.RecordBatch]:
-    rows = a_few_at_a_time(snapshot.dataset(files=[file]), columns=schemas.unified(stream).names)
-    if outranked is None:
-        return rows
-    return Places.of(outranked.filter(pc.equal(outranked["_file"], file.path))).elsewhere(rows)
+def _rows(snapshot: Snapshot, stream: Stream, file: DataFile) -> Iterator[pa.RecordBatch]:
+    with reading(snapshot.path):
+        names = schemas.unified(stream).names
+        yield from a_few_at_a_time(snapshot.dataset(files=[file]), columns=names, batch_size=_ROWS)
+
+
+def _write_ordered(stream: Stream, rows: Sequence[pa.RecordBatch], writer: PartitionedWriter) -> None:
+    if rows:
+        writer.write_all(pa.Table.from_batches(rows).sort_by(stream.event_time).to_batches(max_chunksize=_ROWS))
+        writer.end_file()

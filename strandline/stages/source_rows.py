@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pyarrow as pa
 import pyarrow.dataset as pads
 
-from strandline.engines.datasets import a_few_at_a_time
+from strandline.engines.datasets import a_few_at_a_time, up_to
 from strandline.intervals import GRAINS
 from strandline.lake.snapshot import DataFile, Snapshot, reading
 from strandline.plan import schemas
@@ -24,6 +24,7 @@ from strandline.stages.again import with_columns
 if TYPE_CHECKING:
     from strandline.engines.port import Session
 
+_ROWS, _HELD = 250_000, 64 << 20  # rows that are read, and bytes that are kept of them
 Span: TypeAlias = tuple[datetime, datetime]
 """A half-open span of time, UTC."""
 
@@ -58,15 +59,17 @@ class SourceRows:
             return None
         within = _within(self.stream.event_time, spans)
         rows = with_columns(self.snapshot.dataset(files=files, may_hold=within), self.schema)
-        most = session.rows_at_once or 0
-        if sum(group.num_rows for fragment in rows.get_fragments() for group in fragment.row_groups) > most:
+        groups = [group for fragment in rows.get_fragments() for group in fragment.row_groups]
+        if session.rows_at_once is None or sum(group.num_rows for group in groups) > _ROWS:
             return rows
         names = {name for table in self.stream.gold for name in columns_read(self.stream, table, served=self.served)}
         schema = pa.schema([column for column in rows.schema if column.name in names])
         with reading(self.snapshot.path):
-            read = pa.Table.from_batches(a_few_at_a_time(rows, columns=schema.names, filter=within), schema)
-        self._kept = spans, read
-        return read
+            read, size = up_to(a_few_at_a_time(rows, columns=schema.names, filter=within), _HELD)
+        if size > _HELD:
+            return rows
+        self._kept = spans, pa.Table.from_batches(read, schema)
+        return self._kept[1]
 
     def _may_hold(self, file: DataFile, spans: Iterable[Span]) -> bool:
         low, high = file.minimum.get(self.stream.event_time), file.maximum.get(self.stream.event_time)

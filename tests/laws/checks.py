@@ -240,11 +240,17 @@ def _check_hourly(rows: list[dict[str, Any]], events: list[Event]) -> None:
         assert _close(found[key], row), (key, found[key], row)
 
 
+def _check_quarters(rows: list[dict[str, Any]], events: list[Event]) -> None:
+    found = {row["window_start"]: (row["orders"], row["revenue"], row["newest"]) for row in rows}
+    assert len(found) == len(rows)
+    assert found == oracle.quarters(events)
+
+
 def _check_weekly(rows: list[dict[str, Any]], events: list[Event]) -> None:
     assert {row["window_start"]: (row["orders"], row["revenue"]) for row in rows} == oracle.weekly(events)
 
 
-_GOLD = {"hourly": _check_hourly, "weekly": _check_weekly}
+_GOLD = {"hourly": _check_hourly, "quarters": _check_quarters, "weekly": _check_weekly}
 
 
 def _close(found: tuple[Any, ...], expected: tuple[Any, ...]) -> bool:

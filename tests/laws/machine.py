@@ -42,7 +42,7 @@ LINES = st.builds(lambda numbers, day: [_line(n, day) for n in numbers], st.list
 MOMENT = st.one_of(st.just(0), st.just(0), st.integers(1, 24))
 """At which moment before or after a write something happens to the step; 0: nothing does."""
 OTHER = st.sampled_from(["crash", "crash", "ingest", "batch", "merge", "replay", "maintain", "rebuild"])
-TABLES = st.sampled_from([("hourly",), ("weekly",), ("hourly", "weekly")])
+TABLES = st.sampled_from([("hourly", "quarters"), ("weekly",), ("hourly", "quarters", "weekly")])
 PLAIN = st.integers(0, 15).map(lambda drawn: drawn == 15)
 EVERYTHING = ("rebuild", None, None)
 RESTATED = st.sampled_from(

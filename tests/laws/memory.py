@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -24,15 +23,9 @@ def _engine() -> duckdb.DuckDBPyConnection:
 
 
 class MemorySession(DuckSession):
-    """A session that fetches small results without the way over Arrow, and orders even the few rows of a law in slices."""
+    """A session that orders even the few rows of a law in slices."""
 
     rows_at_once = 2
-
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        """As the session's own."""
-        found = self._connection.execute(sql)
-        names = [column[0] for column in found.description]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 class MemoryEngine(DuckEngine):

@@ -152,6 +152,15 @@ def _middle(amounts: list[Decimal]) -> float | None:
     return (float(low) + float(high)) / 2
 
 
+def quarters(events: Iterable[Event]) -> dict[datetime, tuple[Any, ...]]:
+    """The table of quarters of an hour by the moment they start at: orders, revenue, newest."""
+    groups: dict[datetime, list[Event]] = defaultdict(list)
+    for event in events:
+        groups[event.placed_at.replace(minute=event.placed_at.minute // 15 * 15, second=0)].append(event)
+    found = {start: _hour(members) for start, members in groups.items()}
+    return {start: (orders, revenue, newest) for start, (orders, revenue, _, _, _, newest) in found.items()}
+
+
 def weekly(events: Iterable[Event]) -> dict[datetime, tuple[Any, ...]]:
     """The weekly table by the Monday it starts on: orders, revenue."""
     groups: dict[datetime, list[Event]] = defaultdict(list)

@@ -153,6 +153,14 @@ SERVING = [
         LAWS,
     ),
     Mutation(
+        "a row goes that is outranked in another file",
+        "strandline/stages/rewrite.py",
+        "WHERE _file = {session.dialect.literal(file.path)}",
+        "WHERE _file IS NOT NULL",
+        "a line that stands in two files is gone from both",
+        ("tests/stages/test_rewrite.py",),
+    ),
+    Mutation(
         "places are told by their number alone",
         "strandline/stages/places.py",
         "(self.intervals[interval] == start)",
@@ -251,8 +259,8 @@ SERVING = [
     Mutation(
         "gold is up to date one commit too early",
         GOLD,
-        "if reached > source.ordinal or (reached == source.ordinal and not anew):",
-        "if reached + 1 >= source.ordinal and not anew:",
+        "if reached > ordinal or (reached == ordinal and not anew):",
+        "if reached + 1 >= ordinal and not anew:",
         "the last change of silver is not in gold",
         LAWS,
     ),

@@ -12,6 +12,7 @@ import pytest
 from strandline.lake import paths
 from strandline.runtime import Runtime
 from strandline.spec.model import Grain, Stream
+from strandline.stages import source_rows
 from strandline.stages.land import ingest
 from strandline.stages.merge import merge
 from strandline.stages.source_rows import SourceRows
@@ -71,11 +72,12 @@ def test_windows_without_a_row_have_none(runtime: Runtime, rows: SourceRows) -> 
         assert rows.of_windows(session, windows(120), "hour") is None
 
 
-def test_more_rows_than_one_process_may_hold_stay_in_storage(
-    runtime: Runtime, rows: SourceRows, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("of", "most"), [("_ROWS", 59), ("_HELD", 100)])
+def test_more_than_one_process_may_hold_stays_in_storage(
+    runtime: Runtime, rows: SourceRows, monkeypatch: pytest.MonkeyPatch, of: str, most: int
 ) -> None:
+    monkeypatch.setattr(source_rows, of, most)
     with runtime.engine.session() as session:
-        monkeypatch.setattr(type(session), "rows_at_once", 59)
         first = rows.of_windows(session, windows(0), "hour")
         assert isinstance(first, pads.FileSystemDataset)
         assert held(first) >= set(range(60))
