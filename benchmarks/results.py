@@ -45,8 +45,8 @@ class Found:
     number: int
     size: Size
     verdicts: list[Verdict]
-    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    machine: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, list[dict[str, Any]]]
+    machine: dict[str, Any]
     at: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d %H:%MZ"))
 
 

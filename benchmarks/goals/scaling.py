@@ -107,7 +107,8 @@ def _cpu(found: list[psutil.Process]) -> float:
 def measure(size: Size) -> list[Found]:
     """One line; not measured, with the reason, where Spark is missing."""
     if missing := spark_jars.missing():
-        return [Found(9, size, [Verdict("9", "one batch on Spark, 2 executors against 1", "-", "> 1 x", None, missing)])]
+        verdict = Verdict("9", "one batch on Spark, 2 executors against 1", "not run", "> 1 x", None, missing)
+        return [Found(9, size, [verdict], {}, machine())]
     from strandline.local.spark import SparkCluster
 
     with tempfile.TemporaryDirectory(prefix="strandline-scaling-") as name, ExitStack() as stack:
