@@ -35,6 +35,11 @@ class UsageError(StrandlineError):
     """The caller asked for what does not exist: an unknown stream, an interval off the schedule, a bad URL."""
 
 
+def tells_of_the_network(text: str) -> bool:
+    """Whether Arrow, by which the engine reads too, says that the storage did not answer as it should."""
+    return any(sign in text for sign in ("AWS Error", "curlCode", "Connection", "timed out", "Timeout"))
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """One thing wrong with the configuration, at one place.

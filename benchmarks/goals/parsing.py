@@ -8,12 +8,13 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import validate
 from benchmarks.events import ROOT
-from benchmarks.measure import machine, run
+from benchmarks.measure import Run, alternating, machine, run
 from benchmarks.peers.hand_written import source
 from benchmarks.results import Found, Size, Verdict
 from strandline.render import render
@@ -29,12 +30,12 @@ def measure(size: Size) -> list[Found]:
     with tempfile.TemporaryDirectory(prefix="strandline-bench-parse-") as folder:
         many = [Streams.written(Path(folder) / str(number), number) for number in STREAMS[size]]
         rows = [_row(streams, REPETITIONS[size]) for streams in many]
-        own: list[list[float]] = [[] for _ in many]
-        for _ in range(OWN):
-            for streams, took in zip(many, own, strict=True):  # in turn: ten milliseconds differ from minute to minute
-                took.append(streams.cost("own", str(streams.config), streams.dag, "land")["cpu"])
-    for row, took in zip(rows, own, strict=True):
-        row["own_dag_cpu_s"] = round(statistics.median(took), 4)
+        own = {
+            f"one DAG of {each.number} streams": partial(each.run, "own", str(each.config), each.dag, "land") for each in many
+        }
+        runs = alternating(own, OWN, warm_up=False)  # in turn: ten milliseconds differ from minute to minute
+    for row, took in zip(rows, runs.values(), strict=True):
+        row["own_dag_cpu_s"] = round(statistics.median(each.printed["cpu"] for each in took), 4)
     return [Found(6, size, _verdicts(rows), {"Parsing DAG files (CPU seconds)": rows}, machine())]
 
 
@@ -60,16 +61,14 @@ class Streams:
         environment = airflow_environment(folder / "airflow", config, AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT="600")
         return cls(number, config, by_hand, environment, f"2-{first}_realtime_ingest")
 
-    def cost(self, *arguments: str) -> dict[str, Any]:
-        """What one process says that it cost (`benchmarks/parse_cost.py`)."""
-        command = [sys.executable, "-W", "ignore", "-m", "benchmarks.parse_cost", *arguments]
-        found: dict[str, Any] = run(command, self.environment).printed
-        return found
+    def run(self, *arguments: str) -> Run:
+        """A process that says what parsing cost it (`benchmarks/parse_cost.py`)."""
+        return run([sys.executable, "-W", "ignore", "-m", "benchmarks.parse_cost", *arguments], self.environment)
 
 
 def _row(streams: Streams, repetitions: int) -> dict[str, Any]:
     def cost(times: int, *arguments: str) -> dict[str, Any]:
-        runs = [streams.cost(*arguments) for _ in range(times)]
+        runs = [streams.run(*arguments).printed for _ in range(times)]
         return {**runs[-1], "cpu": round(statistics.median(each["cpu"] for each in runs), 3)}
 
     config = str(streams.config)
@@ -85,7 +84,6 @@ def _row(streams: Streams, repetitions: int) -> dict[str, Any]:
         "file_cpu_s": whole["cpu"],
         "file_first_cpu_s": first["cpu"],
         "hand_written_cpu_s": hand["cpu"],
-        "own_dag_cpu_s": 0.0,
         "task_start_cpu_s": cost(5, "task", config, streams.dag, "land")["cpu"],
         "validate_cpu_s": round(validate.timed(command)[0], 2),
     }

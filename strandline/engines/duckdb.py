@@ -19,9 +19,9 @@ import pyarrow.dataset as pads
 from sqlglot import exp
 
 from strandline.engines.datasets import ZonelessFiles, a_few_at_a_time, without_zones
-from strandline.engines.port import Relation, Scan
+from strandline.engines.port import BATCH_ROWS, Relation, Scan
 from strandline.engines.spill import SpillFolder
-from strandline.errors import DataError, StorageError, StrandlineError, TransientError, UsageError
+from strandline.errors import DataError, StorageError, StrandlineError, TransientError, UsageError, tells_of_the_network
 from strandline.memory import give_arrows_memory_back, give_back_what_is_freed
 from strandline.plan.dialect import Dialect
 from strandline.spec.model import FieldType, Grain
@@ -30,7 +30,6 @@ from strandline.units import ENGINE_MEMORY
 if TYPE_CHECKING:
     from strandline.lake.parquet import PartitionedWriter
 
-BATCH_ROWS = 32_768
 _FEW_ROWS = 8_192  # of whole lines, on their way through Python
 _INTEGER = r"[+-]?[0-9]{1,19}(\.0+)?"
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
@@ -359,7 +358,7 @@ def _errors() -> Iterator[None]:
 def _classified(text: str) -> StrandlineError:
     if any(sign in text for sign in ("CRC", "page integrity", "Corrupt", "corrupt", "deserialize thrift", "magic bytes")):
         return StorageError(f"a stored file is damaged: {text}")
-    if any(sign in text for sign in ("AWS Error", "curlCode", "Connection", "timed out", "Timeout")):
+    if tells_of_the_network(text):
         return TransientError(f"reading the lake: {text}")
     if "No space left" in text or "Out of Memory" in text:
         return StorageError(f"the engine ran out of room: {text}")

@@ -19,6 +19,8 @@ from strandline.plan.dialect import Dialect
 if TYPE_CHECKING:
     from strandline.lake.parquet import PartitionedWriter
 
+BATCH_ROWS = 32_768
+"""Rows that a writer is given at once, so that row groups are as large whoever writes them."""
 Through: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 

@@ -17,7 +17,7 @@ from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError
 
 from strandline.engines.port import Scan
-from strandline.errors import StorageError, TransientError
+from strandline.errors import StorageError, TransientError, tells_of_the_network
 from strandline.lake.log import PARTS, Action, State
 from strandline.lake.objects import ObjectMissing
 
@@ -204,8 +204,7 @@ def reading(path: str) -> Iterator[None]:
 
 def _says_the_storage(error: pa.ArrowInvalid | OSError) -> bool:
     """Whether not the Parquet reader does: what that finds wrong with a file it says in ever other words."""
-    signs = ("AWS Error", "curlCode", "Connection", "timed out", "Timeout")
-    return isinstance(error, OSError) and (error.errno is not None or any(sign in str(error) for sign in signs))
+    return isinstance(error, OSError) and (error.errno is not None or tells_of_the_network(str(error)))
 
 
 _FINAL = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403 Forbidden", "NoSuchBucket", "CRC", "Corrupt")

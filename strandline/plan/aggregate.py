@@ -15,6 +15,7 @@ from strandline.spec.model import FieldType, GoldTable, Metric, Stream
 
 PLACES = 12
 """Decimal places in which numbers are summed."""
+_OVER_METRICS = ("ratio", "expression")
 
 
 def aggregate(stream: Stream, table: GoldTable, dialect: Dialect, relation: str, *, served: bool = False) -> str:
@@ -26,7 +27,7 @@ def aggregate(stream: Stream, table: GoldTable, dialect: Dialect, relation: str,
     window = dialect.window_start(event_moment(stream, dialect), table.grain)
     dimensions = [quote(name) for name in table.dimensions]
     parts = [f"{window} AS window_start", *dimensions]
-    later = [m for m in table.metrics if m.kind in ("ratio", "expression")]
+    later = [m for m in table.metrics if m.kind in _OVER_METRICS]
     parts += [f"{_measured(m, stream, dialect, columns)} AS {quote(m.name)}" for m in table.metrics if m not in later]
     parts.append("MAX(_landing_end) AS _as_of")
     if served:
@@ -45,7 +46,7 @@ def aggregate(stream: Stream, table: GoldTable, dialect: Dialect, relation: str,
 def columns_read(stream: Stream, table: GoldTable, *, served: bool = False) -> set[str]:
     """The columns of good rows that `aggregate` reads."""
     types, scales = column_types(stream), column_scales(stream)
-    of_rows = [m for m in table.metrics if m.kind not in ("ratio", "expression")]
+    of_rows = [m for m in table.metrics if m.kind not in _OVER_METRICS]
     texts = [table.where, *(m.expression for m in of_rows), *(m.where for m in of_rows)]
     trees = [parse_expression(text, types, scales=scales).tree for text in texts if text]
     named = {column.name for tree in trees for column in tree.find_all(exp.Column)} - {"now"}

@@ -18,6 +18,7 @@ import pyarrow.dataset as pads
 
 from strandline.at_once import in_order
 from strandline.engines.datasets import pieces_of
+from strandline.engines.port import BATCH_ROWS
 from strandline.lake.snapshot import DataFile, Snapshot
 from strandline.plan import schemas
 from strandline.plan.judge import judge
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from strandline.engines.port import Engine, Session
     from strandline.lake.parquet import PartitionedWriter
 
-_ROWS = 32_768  # given to the writer at once, so that a row group is as large as elsewhere
 _PIECE, _WAITING, _REPEATED = "piece", "waiting", "repeated_keys"
 
 
@@ -77,7 +77,7 @@ def judge_in_pieces(
             session.materialise(f"{_WAITING}_{number}", f"SELECT * FROM {_PIECE} WHERE NOT _lone")
             yield session.table(f"SELECT {names} FROM {_PIECE} WHERE _lone ORDER BY event_date, {time}")
 
-    for _ in in_order(lambda lone: writer.write_all(lone.to_batches(_ROWS)), lone_rows(), 1):
+    for _ in in_order(lambda lone: writer.write_all(lone.to_batches(BATCH_ROWS)), lone_rows(), 1):
         pass
     session.materialise(JUDGED, " UNION ALL ".join(f"SELECT * FROM {_WAITING}_{n}" for n in range(len(pieces))))
     judged = Judged(judgement, counts, tuple(sorted(dates)), lines)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from strandline.engines.datasets import a_few_at_a_time, up_to
+from strandline.engines.port import BATCH_ROWS
 from strandline.lake.parquet import PartitionedWriter
 from strandline.lake.snapshot import DataFile, Snapshot, reading
 from strandline.memory import give_arrows_memory_back
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from strandline.engines.port import Session
 
 _HELD = 32 << 20  # bytes of rows that are ordered in memory, at most
-_ROWS = 32_768  # given to the writer at once, so that a row group is as large as elsewhere
 
 
 def write_again(
@@ -96,10 +96,10 @@ def _by_the_engine(
 def _rows(snapshot: Snapshot, stream: Stream, file: DataFile) -> Iterator[pa.RecordBatch]:
     with reading(snapshot.path):
         names = schemas.unified(stream).names
-        yield from a_few_at_a_time(snapshot.dataset(files=[file]), columns=names, batch_size=_ROWS)
+        yield from a_few_at_a_time(snapshot.dataset(files=[file]), columns=names, batch_size=BATCH_ROWS)
 
 
 def _write_ordered(stream: Stream, rows: Sequence[pa.RecordBatch], writer: PartitionedWriter) -> None:
     if rows:
-        writer.write_all(pa.Table.from_batches(rows).sort_by(stream.event_time).to_batches(max_chunksize=_ROWS))
+        writer.write_all(pa.Table.from_batches(rows).sort_by(stream.event_time).to_batches(max_chunksize=BATCH_ROWS))
         writer.end_file()

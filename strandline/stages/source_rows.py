@@ -51,7 +51,7 @@ class SourceRows:
         self, session: Session, windows: Mapping[date, Collection[datetime]], grain: Grain
     ) -> pa.Table | pads.FileSystemDataset | None:
         """At least the rows of some windows, by the day they start on; None where there is none."""
-        spans = spans_of(chain.from_iterable(windows.values()), grain)
+        spans = _spans_of(chain.from_iterable(windows.values()), grain)
         if self._kept and all(any(low <= start and end <= high for low, high in self._kept[0]) for start, end in spans):
             return self._kept[1]
         files = [file for file in self.snapshot.files_of(windows) if self._may_hold(file, spans)]
@@ -76,7 +76,7 @@ class SourceRows:
         return low is None or high is None or any(low < end and high >= start for start, end in spans)
 
 
-def spans_of(windows: Iterable[datetime], grain: Grain) -> list[Span]:
+def _spans_of(windows: Iterable[datetime], grain: Grain) -> list[Span]:
     """Windows, by their start, as spans; neighbours are joined."""
     spans: list[Span] = []
     for start in sorted(windows):

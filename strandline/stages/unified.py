@@ -267,7 +267,7 @@ def _differing(
     retyped: bool,
 ) -> _Changed:
     schema, dialect = schemas.unified(stream), engine.dialect
-    names = _names(engine, schema)
+    names = _listed(engine, schema.names)
     above = _served(engine, schema, schemas.PROVISIONAL)
     parts = [f"SELECT {above}, FALSE AS _held FROM {JUDGED} WHERE _verdict IS NULL AND event_date IN ({_dates(days)})"]
     if held := silver.files_of(days):
@@ -309,10 +309,6 @@ def _served(engine: Engine, schema: pa.Schema, status: str) -> str:
     """The select list that makes silver columns into unified's."""
     own = {"_as_of": "_landing_end AS _as_of", "_status": f"'{status}' AS _status"}
     return ", ".join(own.get(name, engine.dialect.quote(name)) for name in schema.names)
-
-
-def _names(engine: Engine, schema: pa.Schema, without: Collection[str] = ()) -> str:
-    return _listed(engine, [name for name in schema.names if name not in without])
 
 
 def _listed(engine: Engine, names: Sequence[str]) -> str:

@@ -15,6 +15,8 @@ from strandline.lines.keys import KeyRing
 from strandline.runtime import Runtime
 from strandline.spec.load import load_stream
 from strandline.spec.model import Stream
+from strandline.stages.land import ingest
+from strandline.stages.merge import merge
 
 START = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
@@ -71,6 +73,13 @@ def line(number: int, minute: int = 0, **changes: Any) -> bytes:
 def runtime_in(folder: Path) -> Runtime:
     """A runtime on a local lake in `folder`, with a protection key."""
     return Runtime(Lake.open(str(folder / "lake")), KeyRing({"STRANDLINE_KEY": KEY}))
+
+
+def landed(folder: Path, runtime: Runtime, stream: Stream, number: int, lines: Sequence[bytes]) -> dict[str, int]:
+    """What the merge counted after those lines landed in the interval of that number."""
+    deliver(folder, f"{number:03d}", lines)
+    ingest(runtime, stream, interval(number))
+    return merge(runtime, stream)
 
 
 def deliver(folder: Path, name: str, lines: Sequence[bytes]) -> None:

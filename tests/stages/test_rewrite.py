@@ -23,10 +23,8 @@ from strandline.plan import schemas
 from strandline.runtime import Runtime
 from strandline.spec.model import Stream
 from strandline.stages import rewrite
-from strandline.stages.land import ingest
-from strandline.stages.merge import merge
 from strandline.stages.rewrite import write_again, write_as_one
-from tests.stages.streams import deliver, interval, line
+from tests.stages.streams import landed, line
 
 FILES = 4
 
@@ -36,9 +34,7 @@ def table(tmp_path: Path, runtime: Runtime, stream: Stream) -> Table:
     """Unified in files of 40, 30, 20 and 10 events whose times overlap."""
     for number in range(FILES):
         lines = [line(100 * number + n, (7 * n) % 60, value=number) for n in range(10 * (FILES - number))]
-        deliver(tmp_path, f"{number:03d}", lines)
-        ingest(runtime, stream, interval(number))
-        merge(runtime, stream)
+        landed(tmp_path, runtime, stream, number, lines)
     return runtime.lake.table(paths.unified(stream.name))
 
 
@@ -112,7 +108,7 @@ def test_files_become_one_in_order_of_event_time(
 def test_row_groups_do_not_grow_with_what_becomes_one(
     runtime: Runtime, stream: Stream, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rewrite, "_ROWS", 8)
+    monkeypatch.setattr(rewrite, "BATCH_ROWS", 8)
     monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 15)
     (found,) = written(runtime, stream, table, lambda s, n, w: write_as_one(s, n, stream, n.files, w))
     assert {found.metadata.row_group(n).num_rows for n in range(found.num_row_groups)} == {16, 100 % 16}

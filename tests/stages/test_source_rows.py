@@ -13,10 +13,8 @@ from strandline.lake import paths
 from strandline.runtime import Runtime
 from strandline.spec.model import Grain, Stream
 from strandline.stages import source_rows
-from strandline.stages.land import ingest
-from strandline.stages.merge import merge
 from strandline.stages.source_rows import SourceRows
-from tests.stages.streams import START, deliver, interval, line
+from tests.stages.streams import START, landed, line
 
 MINUTES = {"5 minutes": 5, "15 minutes": 15, "hour": 60}
 
@@ -25,9 +23,7 @@ MINUTES = {"5 minutes": 5, "15 minutes": 15, "hour": 60}
 def rows(tmp_path: Path, runtime: Runtime, stream: Stream) -> SourceRows:
     """An event a minute from 10:00 to 11:10, in two files."""
     for number, minutes in enumerate((range(60), range(60, 70))):
-        deliver(tmp_path, f"{number:03d}", [line(n, n, value=1) for n in minutes])
-        ingest(runtime, stream, interval(number))
-    merge(runtime, stream)
+        landed(tmp_path, runtime, stream, number, [line(n, n, value=1) for n in minutes])
     unified = runtime.lake.table(paths.unified(stream.name)).snapshot()
     assert unified is not None
     assert unified.rows == 70

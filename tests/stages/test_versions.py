@@ -16,11 +16,10 @@ from strandline.lake.snapshot import Snapshot
 from strandline.runtime import Runtime
 from strandline.spec.load import load_stream
 from strandline.spec.model import Stream
-from strandline.stages.land import ingest
 from strandline.stages.merge import merge
 from strandline.stages.touched import touched_since
 from tests.stages import streams
-from tests.stages.streams import START, deliver, interval, readings
+from tests.stages.streams import START, interval, landed, readings
 
 
 def line(number: int, minute: int, **changes: Any) -> bytes:
@@ -32,12 +31,6 @@ def served(runtime: Runtime, stream: Stream) -> Snapshot:
     found = runtime.lake.table(paths.unified(stream.name)).snapshot()
     assert found is not None
     return found
-
-
-def landed(folder: Path, runtime: Runtime, stream: Stream, number: int, lines: list[bytes]) -> dict[str, int]:
-    deliver(folder, f"{number:03d}", lines)
-    ingest(runtime, stream, interval(number))
-    return merge(runtime, stream)
 
 
 def test_a_file_is_written_again_only_when_one_of_its_events_has_a_new_version(
